@@ -1,0 +1,1 @@
+"""ai-stack: an aiohttp service runtime and the knowledge stack built on it."""

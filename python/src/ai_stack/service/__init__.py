@@ -1,0 +1,1 @@
+"""The runtime that every service stands on. It knows no payload."""
