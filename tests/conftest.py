@@ -1,0 +1,3 @@
+"""Fixtures are plugins in `support`, one module per subject."""
+
+pytest_plugins = ["support.stores", "support.model"]

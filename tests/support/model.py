@@ -1,0 +1,1 @@
+"""Fixtures that provide the real embedding model, once per test session."""

@@ -1,0 +1,1 @@
+"""Fixtures that start the real stores, once per test session."""
