@@ -1,0 +1,88 @@
+"""Private directories and files, and a home for sockets whose path may not be long."""
+
+import hashlib
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+from ai_stack.local.errors import LocalError
+
+# sun_path of unix(7) holds 108 bytes with the final NUL.
+SOCKET_PATH_LIMIT = 107
+LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432")
+
+
+def private_directory(path: Path) -> Path:
+    """Create `path` with mode 0700 if missing, and refuse one that another user owns.
+
+    Raises:
+        LocalError: it cannot be created, or belongs to somebody else.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise LocalError(f"{path} belongs to somebody else: choose another state directory")
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            path.chmod(0o700)
+    except OSError as error:
+        raise LocalError(f"cannot use the directory {path}: {error.strerror}") from error
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` by a 0600 file that holds `text`; a reader sees the old file or the new one.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def secret(path: Path) -> str:
+    """The secret kept in the 0600 file `path`; 256 random bits when there is none yet."""
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        value = ""
+    if not value:
+        value = secrets.token_urlsafe(32)
+        write_private(path, value + "\n")
+    return value
+
+
+def path_digest(path: Path) -> str:
+    """A short stable name for `path`, for directories that live elsewhere because of it."""
+    return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
+
+
+def socket_directory(state: Path) -> Path:
+    """A private directory for Unix sockets: inside `state`, or in the run-time directory if that is too long.
+
+    Args:
+        state: the state directory of the stack.
+
+    Raises:
+        LocalError: every candidate is too long or belongs to somebody else.
+    """
+    outside = f"ai-stack-{os.geteuid()}-{path_digest(state)}"
+    candidates = [state.absolute() / "run"]
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        candidates.append(Path(runtime) / outside)
+    candidates += [Path(tempfile.gettempdir()) / outside, Path("/tmp") / outside]  # noqa: S108 -- checked for owner
+    for candidate in candidates:
+        fits = len(os.fsencode(candidate)) + LONGEST_SOCKET_NAME <= SOCKET_PATH_LIMIT
+        if fits and candidate.parent.is_dir():
+            return private_directory(candidate)
+    raise LocalError(f"no directory is short enough for a socket; {candidates[-1].parent} is missing")
