@@ -1,4 +1,4 @@
-"""What belongs to the request at hand, readable from anywhere below its handler.
+"""What belongs to the service and to the request at hand, readable from anywhere below a handler.
 
 Context variables follow tasks by themselves; for threads see `ai_stack.service.tracing.in_context`.
 """
@@ -6,6 +6,15 @@ Context variables follow tasks by themselves; for threads see `ai_stack.service.
 import re
 import uuid
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from ai_stack.service.app import Service
+
+#: The service behind an application.
+SERVICE: web.AppKey["Service"] = web.AppKey("service")
 
 #: Identifier of the current request, or None outside of one.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

@@ -160,7 +160,7 @@ async def read_arguments(
     return arguments
 
 
-async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:  # noqa: ASYNC109 - of the whole body
+async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:
     """Return the request's body, decompressed.
 
     Raises:

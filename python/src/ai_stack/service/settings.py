@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -24,6 +24,10 @@ NESTED_DELIMITER = "__"
 
 class SettingsError(Exception):
     """The configuration cannot be used. The message is one line for the operator and holds no values."""
+
+
+#: A TCP port; 0 takes a free one.
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Section(BaseModel):
@@ -60,7 +64,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_nested_delimiter=NESTED_DELIMITER)
 
     host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    port: Port
     unix_socket: Path | None = Field(default=None, description="Listen on this socket instead of host and port.")
 
     auth: Literal["required", "disabled"] = "required"

@@ -1,0 +1,184 @@
+"""The process around a service: command line, logging, event loop, listening, notification, drain.
+
+Exit status: 0 after a drain, 78 (`EX_CONFIG`, sysexits(3)) when the configuration cannot be used.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import orjson
+import uvloop
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+from ai_stack.service import logs, tracing
+from ai_stack.service.app import Service
+from ai_stack.service.context import SERVICE
+from ai_stack.service.middleware import PRINCIPAL, REQUEST_ID
+from ai_stack.service.notify import Notifier
+from ai_stack.service.settings import ServiceSettings, SettingsError, load_settings
+
+EX_CONFIG = os.EX_CONFIG
+#: The kernel's own limit (`net.core.somaxconn`) cuts this where it is lower.
+LISTEN_BACKLOG = 1024
+
+S = TypeVar("S", bound=ServiceSettings)
+AppFactory = Callable[[S], web.Application]
+
+log = logs.get_logger(__name__)
+
+
+def run(settings_cls: type[S], create_app: AppFactory[S], argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a service until SIGTERM or SIGINT, then exit. This is the `main` of every service.
+
+    Options: `--config FILE` for the JSON settings, `--check` to validate them and exit.
+    """
+    parser = argparse.ArgumentParser(description=(settings_cls.__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON file with the settings")
+    parser.add_argument("--check", action="store_true", help="check the configuration and exit")
+    arguments = parser.parse_args(argv)
+    try:
+        settings = load_settings(settings_cls, config=arguments.config)
+        app = create_app(settings)
+    except SettingsError as error:
+        print(f"{parser.prog}: configuration error: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        sys.exit(EX_CONFIG)
+    if arguments.check:
+        sys.exit(0)
+    service = app[SERVICE]
+    logs.configure(service.name, service.version, level=settings.log_level)
+    traces = tracing.configure(
+        service.name, service.version, sample_rate=settings.tracing.sample_rate, environ=os.environ
+    )
+    try:
+        uvloop.run(serve(app, notifier=Notifier()))
+    finally:
+        traces.shutdown()
+    sys.exit(0)
+
+
+async def serve(app: web.Application, *, notifier: Notifier, stop: asyncio.Event | None = None) -> None:
+    """Serve an application until `stop` is set (by default by SIGTERM and SIGINT), then drain it.
+
+    Connections are accepted when the resources are up; READY=1 follows when the service says that it can serve
+    (`Health.mark_ready`), which may be later.
+    """
+    service = app[SERVICE]
+    settings = service.settings
+    loop = asyncio.get_running_loop()
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(
+        app,
+        access_log_class=AccessLogger,
+        keepalive_timeout=settings.idle_timeout,
+        shutdown_timeout=settings.shutdown_timeout,
+        handler_cancellation=True,
+    )
+    notifier.status("starting")
+    await runner.setup()
+    try:
+        listener = await listen(runner, settings)
+        background = [
+            asyncio.create_task(_announce_readiness(service, notifier)),
+            asyncio.create_task(_keep_watchdog(notifier)),
+        ]
+        await stop.wait()
+        notifier.stopping()
+        log.info("service.draining", timeout_seconds=settings.shutdown_timeout)
+        service.health.drain()
+        listener.close()
+        for task in background:
+            task.cancel()
+    finally:
+        await runner.cleanup()
+    log.info("service.stopped")
+
+
+async def listen(runner: web.AppRunner, settings: ServiceSettings) -> asyncio.Server:
+    """Start to accept connections on the Unix socket or the TCP address of the settings."""
+    server = runner.server
+    if server is None:
+        raise RuntimeError("the runner is not set up")
+
+    def accept() -> asyncio.BaseProtocol:
+        return server() if len(server.connections) < settings.max_connections else _Refusal()
+
+    loop = asyncio.get_running_loop()
+    if settings.unix_socket is not None:
+        # A socket that a killed process left behind; that another one serves it is the supervisor's to prevent.
+        with suppress(FileNotFoundError):
+            settings.unix_socket.unlink()
+        listener = await loop.create_unix_server(accept, str(settings.unix_socket), backlog=LISTEN_BACKLOG)
+        # nginx connects as another user of the same group; the directory decides who reaches it.
+        settings.unix_socket.chmod(0o660)
+        log.info("service.listening", unix_socket=str(settings.unix_socket))
+    else:
+        listener = await loop.create_server(
+            accept, settings.host, settings.port, backlog=LISTEN_BACKLOG, reuse_address=True
+        )
+        for sock in listener.sockets:
+            log.info("service.listening", address=sock.getsockname()[0], port=sock.getsockname()[1])
+    return listener
+
+
+class _Refusal(asyncio.Protocol):
+    """Answers a connection beyond the limit at once, so that those inside it are not disturbed."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        body = orjson.dumps({"error": "too many connections", "error_id": uuid.uuid4().hex[:12]})
+        head = (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+            f"X-Request-ID: {uuid.uuid4().hex}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        transport.write(head.encode() + body)
+        transport.close()
+
+
+async def _announce_readiness(service: Service, notifier: Notifier) -> None:
+    await service.health.wait_started()
+    notifier.ready()
+    notifier.status("serving")
+    log.info("service.ready")
+
+
+async def _keep_watchdog(notifier: Notifier) -> None:
+    """Tell the service manager that the event loop turns. A blocked loop stays silent and is restarted."""
+    interval = notifier.watchdog_interval
+    while interval is not None:
+        notifier.watchdog()
+        await asyncio.sleep(interval)
+
+
+class AccessLogger(AbstractAccessLogger):
+    """One structured line a request. The query string is left out: it may hold what a user typed."""
+
+    _QUIET = ("/health", "/metrics")
+    _log = logs.get_logger("aiohttp.access")
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Write the line (called by aiohttp). `time` is in seconds."""
+        principal = request.get(PRINCIPAL)
+        write = self._log.debug if request.path.startswith(self._QUIET) else self._log.info
+        write(
+            "http.request",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            duration_ms=round(time * 1000, 3),
+            bytes=response.body_length,
+            remote=request.remote,
+            principal=principal.name if principal else None,
+            request_id=request.get(REQUEST_ID),
+        )
