@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import time
@@ -11,9 +12,12 @@ from pathlib import Path
 import psycopg2
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ai_stack.local import processes
 from ai_stack.local.errors import LocalError
+from ai_stack.local.identity import allowed, nobody_identity
 from ai_stack.local.postgres import Postgres
 from ai_stack.local.program import RunningProgram
 from ai_stack.local.valkey import Valkey
@@ -75,7 +79,7 @@ def test_valkey_refuses_a_client_without_the_password(valkey: ValkeyFixture) -> 
     client.set("k", "v")
     assert client.get("k") == b"v"
     client.close()
-    stranger = redis.Redis(unix_socket_path=str(reached.socket))
+    stranger = redis.Redis(unix_socket_path=str(reached.socket), retry=Retry(NoBackoff(), 0))
     with pytest.raises(redis.AuthenticationError):
         stranger.get("k")
     stranger.close()
@@ -165,3 +169,18 @@ def test_a_store_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     while processes.working_in(cluster.data, "postgres") or processes.working_in(tmp_path / "valkey", "valkey-server"):
         assert time.monotonic() < deadline, "a store outlived its starter"
         time.sleep(0.05)
+
+
+def test_root_without_user_namespaces_runs_postgresql_as_nobody(tmp_path: Path) -> None:
+    """A caller that is not root never needs this way, and the system refuses it."""
+    identity = nobody_identity()
+    assert allowed(identity) == (os.geteuid() == 0)
+    if os.geteuid() != 0:
+        return
+    cluster = Postgres(tmp_path, identity=identity)
+    try:
+        with running(cluster) as server:
+            assert os.stat(f"/proc/{server.pid}").st_uid == identity.uid
+            assert cluster.data.stat().st_uid == identity.uid
+    finally:
+        shutil.rmtree(cluster.home)

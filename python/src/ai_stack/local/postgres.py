@@ -184,15 +184,8 @@ class Postgres:
         found = self.home.lstat()
         if found.st_uid != self.identity.uid or found.st_mode & 0o077:
             raise LocalError(f"{self.home} is not a private directory of user id {self.identity.uid}: remove it")
-        tree = self.binaries.tree
-        if tree is not None:
-            copy = self.home / f"installation-{self.binaries.major()}-{path_digest(tree)}"
-            if not copy.exists():
-                partial = copy.with_suffix(".partial")
-                shutil.rmtree(partial, ignore_errors=True)
-                shutil.copytree(tree, partial, symlinks=True)
-                partial.rename(copy)
-            self.binaries = Binaries(copy / "bin", copy)
+        installation = self.home / f"installation-{path_digest(self.binaries.directory)}"
+        self.binaries = self.binaries.copied_to(installation)
 
     def _initialise(self) -> None:
         """Create the cluster under another name first, so that an interrupted run leaves nothing half made."""

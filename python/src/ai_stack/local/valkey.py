@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ai_stack.local.errors import LocalError
 from ai_stack.local.paths import private_directory, secret, socket_directory, write_private
@@ -40,7 +42,12 @@ class CacheParameters:
     def client(self, database: int = 0, timeout: float = 5.0) -> "redis.Redis":
         """A new blocking client; `timeout` in seconds."""
         return redis.Redis(
-            unix_socket_path=str(self.socket), password=self.password, db=database, socket_timeout=timeout
+            unix_socket_path=str(self.socket),
+            password=self.password,
+            db=database,
+            socket_timeout=timeout,
+            # The library would try a socket that is not there yet for seconds.
+            retry=Retry(NoBackoff(), 0),
         )
 
 
