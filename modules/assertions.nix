@@ -1,0 +1,58 @@
+# What would only fail on the running machine stops evaluation instead, with the remedy.
+{ config, lib, ... }:
+let
+  cfg = config.services.ai-stack;
+  common = import ./lib.nix { inherit lib; };
+  services = common.enabled cfg.services;
+  each = check: lib.concatLists (lib.mapAttrsToList check services);
+
+  # [ { name; value; } ] -> { value = [ names ]; } for the values that more than one name claims
+  claimedTwice =
+    pairs: lib.filterAttrs (_: owners: lib.length owners > 1) (lib.groupBy' (owners: pair: owners ++ [ pair.name ]) [ ] (pair: pair.value) pairs);
+
+  portCollisions = lib.mapAttrsToList (port: owners: {
+    assertion = false;
+    message = "services.ai-stack: port ${port} is taken by ${lib.concatStringsSep " and by " owners}. Give one of them another port.";
+  }) (
+    claimedTwice (
+      lib.concatLists (
+        lib.mapAttrsToList (owner: ports: map (port: lib.nameValuePair owner (toString port)) ports) cfg.ports
+      )
+    )
+  );
+
+  names = each (
+    name: _: [
+      {
+        # The user is ai-stack-<name>, and useradd(8) allows 32 characters.
+        assertion = builtins.match "[a-z][a-z0-9-]{0,21}[a-z0-9]" name != null;
+        message = "services.ai-stack.services.${name}: a service is named by 2 to 23 lower-case letters, digits and dashes, because its user and its unit are named after it.";
+      }
+    ]
+  );
+
+  dependencies = each (
+    name: service:
+    map (peer: {
+      assertion = cfg.services ? ${peer} && cfg.services.${peer}.endpoints != [ ];
+      message = "services.ai-stack.services.${name} depends on ${peer}, which is not enabled. Set services.ai-stack.services.${peer}.enable = true, or its endpoints when it runs on another machine.";
+    }) (service.after ++ service.requires)
+    ++ map (peer: {
+      assertion = services ? ${peer};
+      message = "services.ai-stack.services.${name} requires ${peer} on this machine, where it is not enabled. Enable it, or name it in `after` instead.";
+    }) service.requires
+  );
+
+  total = lib.foldl' (sum: size: sum + common.toBytes size) 0 (lib.attrValues cfg.memory);
+  mebibytes = bytes: "${toString (bytes / 1024 / 1024)}M";
+  budget = lib.optional (cfg.memoryBudget != null) {
+    assertion = total <= common.toBytes cfg.memoryBudget;
+    message = ''
+      services.ai-stack.memoryBudget is ${cfg.memoryBudget}, but the limits add up to ${mebibytes total}:
+      ${lib.concatStringsSep "\n" (lib.mapAttrsToList (unit: size: "  ${unit}: ${size}") cfg.memory)}
+      Lower some memoryMax or raise the budget.'';
+  };
+in
+{
+  config.assertions = portCollisions ++ names ++ dependencies ++ budget;
+}

@@ -1,0 +1,6 @@
+# The framework and the services that come along.
+{
+  imports = [
+    ./framework.nix
+  ];
+}

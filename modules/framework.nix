@@ -1,0 +1,9 @@
+# The rails without any service on them: import this for services of your own alone.
+{
+  imports = [
+    ./stack.nix
+    ./units.nix
+    ./hardening.nix
+    ./assertions.nix
+  ];
+}
