@@ -197,8 +197,8 @@ class Guard:
             try:
                 return await self._attempt(fn, limit)
             except _Failed as failed:
-                pause = self._pause(attempt, failed)
-                if attempt >= attempts or pause is None:
+                pause = self._pause(attempt, failed) if attempt < attempts else None
+                if pause is None:
                     raise failed.error from failed.cause
             await self._sleep(pause)
             attempt += 1
