@@ -1,0 +1,61 @@
+"""Keeps the ONNX file of a model: written once from its weights, found again by their hash."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from ai_stack.embeddings.model import ModelError, ModelSpec
+
+#: Raised when the same weights give another graph; files of earlier versions are then no longer used.
+GRAPH_VERSION = 1
+
+#: A protobuf message has less than 2 GiB (its encoding specification); the rest is for the graph itself.
+MAX_WEIGHTS_BYTES = 2**31 - 2**24
+
+
+def onnx_path(spec: ModelSpec, directory: Path) -> Path:
+    """Return where the ONNX file of a model belongs. The name carries the hashes of all that determines its content."""
+    recipe = f"{GRAPH_VERSION}\n{spec.pooling}\n{spec.config.model_dump_json()}"
+    return directory / f"{spec.weights_sha256}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.onnx"
+
+
+def export_onnx(spec: ModelSpec, directory: Path) -> Path:
+    """Write the ONNX file of a model into `directory`, which is created with access for this user only.
+
+    Several processes may do this at once: each writes its own file and renames it to the same name.
+
+    Raises:
+        ModelError: the weights cannot be read or do not fit the configuration.
+        OSError: the directory cannot be written.
+    """
+    path = onnx_path(spec, directory)
+    content = _serialize(spec)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem[:12]}-", suffix=".tmp", dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _serialize(spec: ModelSpec) -> bytes:
+    # Only who writes the file pays for this import: half of all that a start costs otherwise.
+    from ai_stack.embeddings.graph import build_graph  # noqa: PLC0415
+
+    if spec.weights.stat().st_size > MAX_WEIGHTS_BYTES:
+        raise ModelError(f"{spec.weights}: larger than one ONNX file can hold ({MAX_WEIGHTS_BYTES} bytes)")
+    try:
+        weights = load_file(spec.weights)
+        return bytes(build_graph(spec.config, spec.pooling, weights).SerializeToString())
+    except (OSError, SafetensorError, ModelError) as error:
+        raise ModelError(f"{spec.weights}: {error}") from error

@@ -1,0 +1,173 @@
+"""Reads what a sentence-transformers model directory says about itself.
+
+The layout is the one that the sentence-transformers library saves: `modules.json` names the steps, `config.json`
+describes the transformer, `1_Pooling/config.json` the pooling, `sentence_bert_config.json` the longest input.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+WEIGHTS_FILE = "model.safetensors"
+TOKENIZER_FILE = "tokenizer.json"
+
+# Inputs and output of the ONNX graph, named as exporters of this family of models do.
+INPUT_IDS = "input_ids"
+ATTENTION_MASK = "attention_mask"
+OUTPUT = "sentence_embedding"
+
+
+class ModelError(Exception):
+    """The model directory cannot be used. The message names the file and the reason."""
+
+
+class Pooling(StrEnum):
+    """How the vectors of a text's tokens become one vector."""
+
+    MEAN = "mean"
+    CLS = "cls"
+
+
+class BertConfig(BaseModel):
+    """The part of a transformer's `config.json` that determines its graph. Other keys are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    model_type: Literal["bert"]
+    hidden_act: Literal["gelu"]
+    position_embedding_type: Literal["absolute"] = "absolute"
+    vocab_size: int = Field(gt=0)
+    hidden_size: int = Field(gt=0)
+    num_hidden_layers: int = Field(gt=0)
+    num_attention_heads: int = Field(gt=0)
+    intermediate_size: int = Field(gt=0)
+    max_position_embeddings: int = Field(gt=2)
+    layer_norm_eps: float = Field(gt=0)
+    pad_token_id: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model and its identity: everything that determines the vector of a text."""
+
+    name: str
+    directory: Path
+    config: BertConfig
+    pooling: Pooling
+    normalize: bool
+    """Whether the model's own last step scales vectors to unit length."""
+    lowercase: bool
+    """Whether texts are lowercased before the tokenizer sees them."""
+    max_sequence_length: int
+    """Longest input in tokens, special tokens included."""
+    weights_sha256: str
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self.config.hidden_size
+
+    @property
+    def weights(self) -> Path:
+        """The safetensors file."""
+        return self.directory / WEIGHTS_FILE
+
+
+def read_model(directory: Path, name: str) -> ModelSpec:
+    """Describe the model in `directory`, reading its weights once for their hash.
+
+    Raises:
+        ModelError: a file is missing or unreadable, or the model needs something that is not implemented.
+    """
+    for required in (WEIGHTS_FILE, TOKENIZER_FILE):
+        if not (directory / required).is_file():
+            raise ModelError(f"{directory / required}: no such file")
+    pooling_path, normalize = _read_modules(directory)
+    try:
+        config = BertConfig.model_validate(_read_object(directory / "config.json"))
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise ModelError(f"{directory / 'config.json'}: {field}: {problem['msg']}") from error
+    if config.hidden_size % config.num_attention_heads:
+        raise ModelError(f"{directory / 'config.json'}: hidden_size is no multiple of num_attention_heads")
+    limits = _read_optional(directory / "sentence_bert_config.json")
+    return ModelSpec(
+        name=name,
+        directory=directory,
+        config=config,
+        pooling=_read_pooling(pooling_path),
+        normalize=normalize,
+        lowercase=bool(limits.get("do_lower_case", False)),
+        max_sequence_length=_max_sequence_length(directory, limits, config),
+        weights_sha256=_sha256(directory / WEIGHTS_FILE),
+    )
+
+
+def _read_modules(directory: Path) -> tuple[Path, bool]:
+    """Return the pooling module's configuration file and whether a normalisation follows."""
+    path = directory / "modules.json"
+    modules = _read_json(path)
+    try:
+        # The module path of these classes has changed between releases of the library, the class name has not.
+        kinds = [str(module["type"]).rpartition(".")[2] for module in modules]
+        paths = [str(module["path"]) for module in modules]
+    except (TypeError, KeyError) as error:
+        raise ModelError(f"{path}: not a list of modules with type and path") from error
+    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise ModelError(f"{path}: modules {kinds} are not supported: expected Transformer, Pooling, [Normalize]")
+    if paths[0]:
+        raise ModelError(f"{path}: the transformer is expected in the model directory itself, not in {paths[0]!r}")
+    return directory / paths[1] / "config.json", "Normalize" in kinds
+
+
+def _read_pooling(path: Path) -> Pooling:
+    modes = {key.removeprefix("pooling_mode_") for key, on in _read_object(path).items() if on is True}
+    known = {"mean_tokens": Pooling.MEAN, "cls_token": Pooling.CLS}
+    chosen = modes - {"include_prompt"}
+    if len(chosen) != 1 or not chosen <= known.keys():
+        raise ModelError(f"{path}: pooling {sorted(chosen)} is not supported: expected one of {sorted(known)}")
+    return known[chosen.pop()]
+
+
+def _max_sequence_length(directory: Path, limits: dict[str, Any], config: BertConfig) -> int:
+    stated = limits.get("max_seq_length")
+    if stated is None:
+        stated = _read_optional(directory / "tokenizer_config.json").get("model_max_length")
+    if stated is None:
+        return config.max_position_embeddings
+    # Tokenizers without a limit state a huge number, hence the comparison.
+    return min(int(stated), config.max_position_embeddings)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise ModelError(f"{path}: not JSON: {error}") from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: not a JSON object")
+    return value
+
+
+def _read_optional(path: Path) -> dict[str, Any]:
+    return _read_object(path) if path.exists() else {}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error

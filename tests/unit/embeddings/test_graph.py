@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ai_stack.embeddings.engine import EngineError, OnnxEngine, TokenIds, unit_length
+from ai_stack.embeddings.export import export_onnx
+from ai_stack.embeddings.graph import build_graph
+from ai_stack.embeddings.model import BertConfig, ModelError, Pooling, read_model
+from support.tiny_bert import CONFIG, hidden_states, random_weights, write_model
+
+CONFIGURATION = BertConfig.model_validate(CONFIG)
+WEIGHTS = random_weights(CONFIGURATION)
+
+texts = st.lists(st.integers(1, CONFIGURATION.vocab_size - 1), min_size=1, max_size=16)
+
+
+def as_ids(text: list[int]) -> TokenIds:
+    return np.array(text, dtype=np.int64)
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[Pooling, OnnxEngine]:
+    made = {}
+    for pooling, mode in ((Pooling.MEAN, "mean_tokens"), (Pooling.CLS, "cls_token")):
+        directory = tmp_path_factory.mktemp(pooling)
+        spec = read_model(write_model(directory / "model", pooling=mode), "tiny")
+        assert spec.pooling is pooling
+        made[pooling] = OnnxEngine(export_onnx(spec, directory), pad_token_id=0)
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(batch=st.lists(texts, min_size=1, max_size=5))
+def test_the_graph_computes_what_the_formulas_say(engines: dict[Pooling, OnnxEngine], batch: list[list[int]]) -> None:
+    states = [hidden_states(CONFIGURATION, WEIGHTS, text) for text in batch]
+    ids = [as_ids(text) for text in batch]
+    mean = np.stack([state.mean(axis=0) for state in states])
+    assert np.allclose(engines[Pooling.MEAN].embed(ids), mean, atol=2e-5)
+    first = np.stack([state[0] for state in states])
+    assert np.allclose(engines[Pooling.CLS].embed(ids), first, atol=2e-5)
+
+
+def test_a_missing_tensor_is_named() -> None:
+    weights = {name: value for name, value in WEIGHTS.items() if name != "encoder.layer.1.output.dense.bias"}
+    with pytest.raises(ModelError, match=r"lack the tensor encoder\.layer\.1\.output\.dense\.bias"):
+        build_graph(CONFIGURATION, Pooling.MEAN, weights)
+
+
+def test_a_tensor_of_another_shape_is_named() -> None:
+    config = CONFIGURATION.model_copy(update={"intermediate_size": 21})
+    with pytest.raises(ModelError, match=r"intermediate\.dense\.weight is float32\[20, 12\], expected float32\[21"):
+        build_graph(config, Pooling.MEAN, WEIGHTS)
+
+
+def test_weights_in_another_precision_are_refused() -> None:
+    name = "embeddings.LayerNorm.bias"
+    weights = {**WEIGHTS, name: WEIGHTS[name].astype(np.float16)}
+    with pytest.raises(ModelError, match=r"embeddings\.LayerNorm\.bias is float16"):
+        build_graph(CONFIGURATION, Pooling.MEAN, weights)  # type: ignore[arg-type]
+
+
+def test_a_vector_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    spec = read_model(write_model(tmp_path / "model"), "tiny")
+    engine = OnnxEngine(export_onnx(spec, tmp_path), pad_token_id=0)
+
+    class Broken:
+        def run(self, *_: object) -> list[object]:
+            return [np.array([[np.nan, 1.0]], dtype=np.float32)]
+
+    engine._session = Broken()
+    with pytest.raises(EngineError, match="not finite"):
+        engine.embed([as_ids([2, 3])])
+
+
+def test_scaling_gives_length_one_and_refuses_the_zero_vector() -> None:
+    assert np.allclose(unit_length(np.array([[3.0, 4.0]], dtype=np.float32)), [[0.6, 0.8]])
+    with pytest.raises(EngineError, match="zero vector"):
+        unit_length(np.zeros((1, 4), dtype=np.float32))
