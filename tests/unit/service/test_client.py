@@ -246,6 +246,13 @@ async def test_of_a_refusal_in_another_form_only_the_status_is_passed_on(remote:
     assert (caught.value.status, caught.value.error, caught.value.error_id) == (404, "Not Found", None)
 
 
+async def test_a_status_without_a_name_is_passed_on_too() -> None:
+    async with _calling(_always(499, {})) as client:
+        with pytest.raises(RemoteError) as caught:
+            await client.request_json("GET", "/")
+    assert (caught.value.status, caught.value.error) == (499, "status 499")
+
+
 async def test_the_text_of_a_refusal_is_bounded_and_on_one_line() -> None:
     async with _calling(_always(400, {"error": "a\nb\x00" + "c" * 9000})) as client:
         with pytest.raises(RemoteError) as caught:
@@ -470,3 +477,6 @@ async def test_a_session_keeps_no_cookies_and_takes_other_options() -> None:
     assert "Cookie" not in remote.requests[1].headers
     async with client_session(timeout=aiohttp.ClientTimeout(total=7)) as session:
         assert session.timeout.total == 7
+    connector = aiohttp.TCPConnector(limit=3)
+    async with client_session(connector=connector) as session:
+        assert session.connector is connector
