@@ -4,6 +4,7 @@
     ./stack.nix
     ./units.nix
     ./hardening.nix
+    ./secrets.nix
     ./assertions.nix
   ];
 }

@@ -108,8 +108,20 @@ let
   sandbox =
     service:
     lib.foldl' (result: name: result // relaxations.${name}.directives) (
-      baseline // { IPAddressAllow = baseline.IPAddressAllow ++ service.allowedAddresses; }
-    ) service.hardening;
+      baseline
+      // {
+        IPAddressAllow =
+          baseline.IPAddressAllow
+          ++ service.allowedAddresses
+          ++ lib.concatMap (host: (common.reach host).addresses) service.peers;
+      }
+    ) service.relaxations;
+  # For the short-lived units that run as root: no network at all, no other way to privileges.
+  rootSandbox = removeAttrs baseline [ "IPAddressAllow" ] // {
+    PrivateNetwork = true;
+    PrivateUsers = false;
+    RestrictAddressFamilies = [ "AF_UNIX" ];
+  };
 in
 {
   options.services.ai-stack = {
@@ -141,6 +153,17 @@ in
                   stores and of services named in `after` or `requires` are added by themselves.
                 '';
               };
+              peers = lib.mkOption {
+                type = lib.types.listOf lib.types.str;
+                internal = true;
+                description = "Hosts that the service talks to: addresses, names, or paths of sockets.";
+              };
+              relaxations = lib.mkOption {
+                type = lib.types.listOf lib.types.str;
+                readOnly = true;
+                internal = true;
+                description = "Relaxations in effect: those named, and those that follow from where the peers are.";
+              };
               sandbox = lib.mkOption {
                 type = lib.types.attrsOf lib.types.anything;
                 readOnly = true;
@@ -148,10 +171,29 @@ in
                 description = "Effective directives: the baseline with this service's relaxations.";
               };
             };
-            config.sandbox = sandbox config;
+            config = {
+              peers = lib.concatMap (peer: map common.hostOf (cfg.services.${peer}.endpoints or [ ])) (
+                config.after ++ config.requires
+              );
+              relaxations = lib.unique (
+                config.hardening
+                ++ lib.optional (lib.any (host: (common.reach host).needsNames) config.peers) "outbound"
+                ++ lib.optional (
+                  !common.isLoopback config.listenAddress && config.allowedAddresses == [ ]
+                ) "inbound"
+              );
+              sandbox = sandbox config;
+            };
           }
         )
       );
+    };
+    rootSandbox = lib.mkOption {
+      type = lib.types.attrsOf lib.types.anything;
+      default = rootSandbox;
+      readOnly = true;
+      internal = true;
+      description = "Directives for helper units that run as root.";
     };
     relaxations = lib.mkOption {
       type = lib.types.attrsOf lib.types.anything;
