@@ -1,0 +1,187 @@
+"""The application of hybrid-coordinator."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientSession, web
+
+from ai_stack.hybrid_coordinator import probes
+from ai_stack.hybrid_coordinator.augment import Augmenter
+from ai_stack.hybrid_coordinator.embedder import Embedder
+from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, SETTINGS, STATISTICS
+from ai_stack.hybrid_coordinator.learned import Collections
+from ai_stack.hybrid_coordinator.preparation import Preparation
+from ai_stack.hybrid_coordinator.prompt import PromptBuilder
+from ai_stack.hybrid_coordinator.records import COLLECTIONS as SPECS
+from ai_stack.hybrid_coordinator.relevance import Relevance
+from ai_stack.hybrid_coordinator.retrieval import EMBEDDINGS, QDRANT, Retrieval
+from ai_stack.hybrid_coordinator.routes import ROUTES
+from ai_stack.hybrid_coordinator.settings import HybridSettings
+from ai_stack.hybrid_coordinator.sources import AIDB, NIXOS_DOCS, AidbSource, NixosDocsSource
+from ai_stack.hybrid_coordinator.statistics import Statistics
+from ai_stack.hybrid_coordinator.tokens import EstimatedTokens, TokenCounter, TokenizerTokens
+from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, VectorStore, VectorStoreError
+from ai_stack.service.app import Service
+from ai_stack.service.client import ServiceClient, client_session
+from ai_stack.service.guard import Guard
+from ai_stack.service.resilience import GuardRegistry, Policy, deadline
+from ai_stack.service.runner import run
+from ai_stack.service.settings import SettingsError
+
+# What is not there by then is waited for in the background.
+STARTUP_SECONDS = 3.0
+
+
+def create_app(settings: HybridSettings) -> web.Application:
+    """Return the application.
+
+    Raises:
+        SettingsError: the tokenizer file or the API key file cannot be used.
+    """
+    service = Service(name="hybrid-coordinator", metrics_prefix="hybrid", settings=settings)
+    service.add_routes(ROUTES)
+    service.health.add_detail(lambda: {"collections": list(SPECS)})
+    wiring = _Wiring(service, settings, _counter(settings))
+    service.add_resource(wiring.resources)
+    app = service.build()
+    app[SETTINGS] = settings
+    app[STATISTICS] = wiring.statistics
+    return app
+
+
+def main() -> None:
+    """Run the service."""
+    run(HybridSettings, create_app)
+
+
+class _Wiring:
+    """Connects the parts, once for each run of the application."""
+
+    def __init__(self, service: Service, settings: HybridSettings, counter: TokenCounter) -> None:
+        self._service = service
+        self._settings = settings
+        self._counter = counter
+        self._guards = _guards(service.guards, settings)
+        self.statistics = Statistics()
+
+    async def resources(self, app: web.Application) -> AsyncIterator[None]:
+        async with client_session() as session, contextlib.AsyncExitStack() as stack:
+            store = await self._open_store()
+            stack.push_async_callback(store.close)
+            embedder = Embedder(
+                self._client(EMBEDDINGS, self._settings.embeddings_url, session),
+                cache_size=self._settings.embedding_cache_size,
+                metrics=self._service.metrics,
+            )
+            collections = Collections(
+                store,
+                self._guards[QDRANT],
+                specs=SPECS,
+                search={"best-practices": self._settings.collections.best_practices},
+                hnsw=self._settings.hnsw,
+            )
+            app[EMBEDDER] = embedder
+            app[COLLECTIONS] = collections
+            app[AUGMENTER] = self._augmenter(embedder, collections, session)
+            self._register_probes(session, store, collections)
+            preparation = Preparation(embedder, collections)
+            # Raises when the model is known to be another one: better not to start than to answer from wrong vectors.
+            with deadline(STARTUP_SECONDS):
+                await preparation.once()
+            keeping = asyncio.create_task(preparation.keep())
+            yield
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
+
+    async def _open_store(self) -> VectorStore:
+        if self._settings.qdrant_path is not None:
+            return await VectorStore.directory(self._settings.qdrant_path)
+        key = self._settings.qdrant_api_key
+        return VectorStore.server(
+            self._settings.qdrant_url,
+            api_key=None if key is None else key.get_secret_value(),
+            timeout=self._settings.store_deadline,
+        )
+
+    def _client(self, name: str, url: str, session: ClientSession) -> ServiceClient:
+        return ServiceClient(
+            name=name,
+            base_url=url,
+            session=session,
+            guard=self._guards[name],
+            api_key=self._settings.upstream_api_key,
+            max_response_bytes=8 * 1024 * 1024,
+        )
+
+    def _augmenter(self, embedder: Embedder, collections: Collections, session: ClientSession) -> Augmenter:
+        settings = self._settings
+        aidb = docs = None
+        if settings.aidb_url is not None:
+            aidb = AidbSource(self._client(AIDB, settings.aidb_url, session), limit=settings.aidb_limit)
+        if settings.nixos_docs_url is not None:
+            client = self._client(NIXOS_DOCS, settings.nixos_docs_url, session)
+            docs = NixosDocsSource(client, limit=settings.nixos_docs_limit)
+        retrieval = Retrieval(
+            embedder=embedder,
+            aidb=aidb,
+            nixos_docs=docs,
+            collections=collections,
+            embedding_share=settings.embedding_share,
+        )
+        return Augmenter(
+            retrieval,
+            PromptBuilder(self._counter, excerpt_limit=settings.excerpt_max_chars),
+            Relevance(min_similarity=settings.min_similarity, min_coverage=settings.min_coverage),
+            answer_deadline=settings.answer_deadline,
+            metrics=self._service.metrics,
+            statistics=self.statistics,
+        )
+
+    def _register_probes(self, session: ClientSession, store: VectorStore, collections: Collections) -> None:
+        urls = {AIDB: self._settings.aidb_url, NIXOS_DOCS: self._settings.nixos_docs_url}
+        probes.register(
+            self._service.health,
+            embeddings=probes.http_check(session, self._settings.embeddings_url),
+            services={name: probes.http_check(session, url) for name, url in urls.items() if url is not None},
+            store=store,
+            collections=collections,
+        )
+
+
+def _guards(registry: GuardRegistry, settings: HybridSettings) -> dict[str, Guard]:
+    """One guard per dependency. Two attempts and short pauses: an answer is due within the deadline."""
+    timeouts = {
+        EMBEDDINGS: settings.answer_deadline * settings.embedding_share,
+        AIDB: settings.answer_deadline,
+        NIXOS_DOCS: settings.answer_deadline,
+        QDRANT: settings.answer_deadline,
+    }
+    unused = {name for name, url in ((AIDB, settings.aidb_url), (NIXOS_DOCS, settings.nixos_docs_url)) if url is None}
+    return {
+        name: registry.create(
+            name,
+            Policy(
+                timeout=timeout,
+                attempts=2,
+                backoff_initial=0.02,
+                backoff_max=0.1,
+                failure_threshold=5,
+                reset_timeout=3.0,
+                failures=(VectorStoreError,),
+                passthrough=(CollectionMissing,),
+            ),
+        )
+        for name, timeout in timeouts.items()
+        if name not in unused
+    }
+
+
+def _counter(settings: HybridSettings) -> TokenCounter:
+    if settings.tokenizer_file is None:
+        return EstimatedTokens()
+    try:
+        return TokenizerTokens(settings.tokenizer_file)
+    except ValueError as error:
+        raise SettingsError(f"tokenizer_file: {error}") from None

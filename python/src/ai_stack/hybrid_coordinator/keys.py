@@ -1,0 +1,15 @@
+"""What handlers find in the application."""
+
+from aiohttp import web
+
+from ai_stack.hybrid_coordinator.augment import Augmenter
+from ai_stack.hybrid_coordinator.embedder import Embedder
+from ai_stack.hybrid_coordinator.learned import Collections
+from ai_stack.hybrid_coordinator.settings import HybridSettings
+from ai_stack.hybrid_coordinator.statistics import Statistics
+
+SETTINGS = web.AppKey("settings", HybridSettings)
+AUGMENTER = web.AppKey("augmenter", Augmenter)
+EMBEDDER = web.AppKey("embedder", Embedder)
+COLLECTIONS = web.AppKey("collections", Collections)
+STATISTICS = web.AppKey("statistics", Statistics)

@@ -1,0 +1,143 @@
+"""The HTTP interface."""
+
+import contextlib
+
+from aiohttp import web
+
+from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, SETTINGS, STATISTICS
+from ai_stack.hybrid_coordinator.prompt import Placed
+from ai_stack.hybrid_coordinator.records import BestPractice
+from ai_stack.hybrid_coordinator.schemas import (
+    AugmentRequest,
+    AugmentResponse,
+    CollectionInfo,
+    CollectionList,
+    CollectionPath,
+    NewBestPractice,
+    QueryStatistics,
+    Source,
+    StatsResponse,
+    StoredItem,
+)
+from ai_stack.service.context import SERVICE
+from ai_stack.service.endpoint import endpoint
+from ai_stack.service.errors import NotFound, ServiceError
+from ai_stack.service.resilience import deadline
+
+
+@endpoint(
+    "POST",
+    "/augment_query",
+    scope="read",
+    body=AugmentRequest,
+    response=AugmentResponse,
+    errors=(503,),
+    summary="Augment a question with context",
+    tags=("augment",),
+)
+async def augment_query(request: web.Request, body: AugmentRequest) -> AugmentResponse:
+    """Searches every source at once and returns a prompt with what was found, within the configured deadline.
+
+    A source that is down or late is named in `degraded_services`; only when none answers is this a 503.
+    """
+    limit = body.limit if body.limit is not None else request.app[SETTINGS].context_limit
+    answer = await request.app[AUGMENTER].augment(
+        body.query, agent_type=body.agent_type, max_tokens=body.max_tokens, limit=limit
+    )
+    sources = [_source(placed) for placed in answer.prompt.sources]
+    return AugmentResponse(
+        augmented_prompt=answer.prompt.text,
+        context_ids=[source.id for source in sources],
+        original_query=body.query,
+        context_count=len(sources),
+        sources=sources,
+        token_count=answer.prompt.token_count,
+        degraded=bool(answer.degraded),
+        degraded_services=list(answer.degraded),
+        timings=answer.timings,
+    )
+
+
+@endpoint(
+    "GET",
+    "/collections",
+    scope="read",
+    response=CollectionList,
+    errors=(409, 503, 504),
+    summary="List the collections of learned context",
+    tags=("collections",),
+)
+async def list_collections(request: web.Request) -> CollectionList:
+    """Counts are exact."""
+    counts = await request.app[COLLECTIONS].counts()
+    found = [CollectionInfo(name=name, items=items) for name, items in counts.items()]
+    return CollectionList(collections=found, total=len(found))
+
+
+@endpoint(
+    "POST",
+    "/collections/{name}/items",
+    scope="write",
+    rate="ingest",
+    path_params=CollectionPath,
+    body=NewBestPractice,
+    response=StoredItem,
+    errors=(404, 409, 503, 504),
+    summary="Store an item in a collection",
+    tags=("collections",),
+)
+async def store_item(request: web.Request, path: CollectionPath, body: NewBestPractice) -> StoredItem:
+    """Storing equal content again updates the item. Without an embedding nothing is stored (503)."""
+    collections = request.app[COLLECTIONS]
+    if path.name not in collections.names:
+        raise NotFound("there is no such collection")
+    record = BestPractice.model_validate(body.model_dump())
+    seconds = request.app[SETTINGS].store_deadline
+    with deadline(seconds):
+        embedding = await request.app[EMBEDDER].embed(record.embedded_text(), timeout=seconds)
+        id_, status = await collections.add(path.name, record, embedding)
+    return StoredItem(id=id_, collection=path.name, status=status)
+
+
+@endpoint("GET", "/stats", scope="read", response=StatsResponse, summary="Counters since the start", tags=("meta",))
+async def stats(request: web.Request) -> StatsResponse:
+    """What this process has answered, and how much the collections hold."""
+    collections, counted = request.app[COLLECTIONS], request.app[STATISTICS]
+    counts: dict[str, int | None] = dict.fromkeys(collections.names)
+    # The counters are this process's own and must be readable without the store.
+    with contextlib.suppress(ServiceError):
+        counts.update(await collections.counts())
+    return StatsResponse(
+        status="healthy",
+        service=request.app[SERVICE].name,
+        stats=QueryStatistics(
+            total_queries=counted.total_queries,
+            context_hits=counted.context_hits,
+            context_hit_rate=round(counted.context_hit_rate, 4),
+            degraded_queries=counted.degraded_queries,
+            last_query_at=counted.last_query_at,
+            agent_types=dict(counted.agent_types),
+        ),
+        collections=counts,
+    )
+
+
+def _source(placed: Placed) -> Source:
+    candidate = placed.fused.candidate
+    return Source(
+        number=placed.number,
+        id=candidate.id,
+        service=candidate.service,
+        collection=candidate.collection,
+        path=candidate.path,
+        title=candidate.title,
+        heading=candidate.heading,
+        score=round(placed.fused.score, 6),
+        similarity=None if candidate.similarity is None else round(candidate.similarity, 6),
+        found_by=list(placed.fused.found_by),
+        tokens=placed.tokens,
+        excerpt=placed.excerpt,
+    )
+
+
+ROUTES = (augment_query, list_collections, store_item, stats)

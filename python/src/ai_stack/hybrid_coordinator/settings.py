@@ -1,0 +1,72 @@
+"""Settings of hybrid-coordinator."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from ai_stack.service.settings import Section, ServiceSettings
+
+
+class CollectionSettings(Section):
+    """How a collection is searched for a prompt."""
+
+    limit: int = Field(ge=1, le=50, description="The most passages it contributes.")
+    threshold: float = Field(ge=-1, le=1, description="Cosine similarity below which a passage is left out.")
+
+
+class CollectionsSettings(Section):
+    """Settings per collection."""
+
+    best_practices: CollectionSettings = CollectionSettings(limit=2, threshold=0.75)
+
+
+class HnswSettings(Section):
+    """Parameters of the vector index, applied when a collection is created (Malkov and Yashunin 2016)."""
+
+    m: int = Field(default=16, ge=4, le=128, description="Links per point.")
+    ef_construct: int = Field(default=64, ge=4, le=4096, description="Candidates looked at when a point is added.")
+    full_scan_threshold: int = Field(
+        default=10_000, ge=10, description="Kilobytes of vectors below which every one is compared."
+    )
+
+
+class HybridSettings(ServiceSettings):
+    """What hybrid-coordinator can be told beside what every service can."""
+
+    model_config = SettingsConfigDict(env_prefix="AI_STACK_HYBRID_COORDINATOR_")
+
+    port: int = Field(default=8092, ge=0, le=65535)
+
+    embeddings_url: str = "http://127.0.0.1:8081"
+    aidb_url: str | None = Field(default="http://127.0.0.1:8091", description="null: not searched.")
+    nixos_docs_url: str | None = Field(default="http://127.0.0.1:8094", description="null: not searched.")
+    qdrant_url: str = "http://127.0.0.1:6333"
+    qdrant_api_key: SecretStr | None = None
+    qdrant_path: Path | None = Field(
+        default=None, description="Keep the collections in this directory, in this process, instead of a server."
+    )
+
+    answer_deadline: float = Field(default=5.0, gt=0, le=60, description="Seconds for /augment_query.")
+    embedding_share: float = Field(
+        default=0.4, gt=0, le=0.5, description="Share of the deadline after which keyword search has to do."
+    )
+    store_deadline: float = Field(default=15.0, gt=0, le=120, description="Seconds for storing an item.")
+    embedding_cache_size: int = Field(default=4096, ge=0, description="Vectors of questions kept in memory.")
+
+    aidb_limit: int = Field(default=10, ge=1, le=100)
+    nixos_docs_limit: int = Field(default=10, ge=1, le=100)
+    context_limit: int = Field(default=10, ge=1, le=50, description="The most sources in a prompt.")
+    excerpt_max_chars: int = Field(default=1600, ge=200, le=20_000, description="Characters of one source.")
+    min_similarity: float = Field(
+        default=0.4, ge=-1, le=1, description="Cosine similarity from which a passage counts as relevant."
+    )
+    min_coverage: float = Field(
+        default=0.6, ge=0, le=1, description="Share of the question's words from which a passage counts as relevant."
+    )
+    tokenizer_file: Path | None = Field(
+        default=None, description="tokenizer.json of the model that reads the prompts; null estimates on the high side."
+    )
+
+    collections: CollectionsSettings = CollectionsSettings()
+    hnsw: HnswSettings = HnswSettings()
