@@ -11,8 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from ai_stack.service.auth import generate_key, key_record
-from ai_stack.service.context import SERVICE
-from ai_stack.service.runner import AccessLogger, listen
+from ai_stack.service.runner import serving
 
 
 @dataclass(frozen=True)
@@ -37,22 +36,9 @@ def make_keys(directory: Path) -> Keys:
 @asynccontextmanager
 async def running(app: web.Application) -> AsyncIterator[str]:
     """Serve an application of `Service.build` as its process would; yield its base URL. Settings must have port 0."""
-    settings = app[SERVICE].settings
-    runner = web.AppRunner(
-        app,
-        access_log_class=AccessLogger,
-        keepalive_timeout=settings.idle_timeout,
-        shutdown_timeout=settings.shutdown_timeout,
-        handler_cancellation=True,
-    )
-    await runner.setup()
-    try:
-        listener = await listen(runner, settings)
+    async with serving(app) as listener:
         host, port = listener.sockets[0].getsockname()[:2]
         yield f"http://{host}:{port}"
-        listener.close()
-    finally:
-        await runner.cleanup()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ai_stack.service.auth import KeyFileError, KeyStore
 from ai_stack.service.context import SERVICE
 from ai_stack.service.endpoint import Endpoint
 from ai_stack.service.health import Health
-from ai_stack.service.logs import get_logger, register_secret
+from ai_stack.service.logs import register_secret
 from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.middleware import call_endpoint, middlewares, sent_headers
 from ai_stack.service.ratelimit import Limit, RateLimiter
@@ -26,8 +26,6 @@ from ai_stack.service.settings import ServiceSettings, SettingsError
 Resource = Callable[[web.Application], AsyncIterator[None]]
 
 __all__ = ["SERVICE", "Resource", "Service", "distribution_version"]
-
-log = get_logger(__name__)
 
 
 def distribution_version() -> str:
@@ -127,7 +125,6 @@ class Service:
 
     def _load_keys(self) -> KeyStore | None:
         if self.settings.auth == "disabled":
-            log.warning("auth.disabled", consequence="every local process may call this service")
             return None
         if self.settings.api_keys_file is None:
             raise SettingsError("api_keys_file: missing (or credential `api_keys`); the service does not start without")

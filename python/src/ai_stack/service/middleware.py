@@ -33,7 +33,7 @@ from ai_stack.service.errors import (
 from ai_stack.service.logs import get_logger
 from ai_stack.service.metrics import UNMATCHED
 from ai_stack.service.resilience import deadline
-from ai_stack.service.tracing import server_span
+from ai_stack.service.tracing import record_exception, server_span
 
 if TYPE_CHECKING:
     from ai_stack.service.app import Service
@@ -184,6 +184,7 @@ def _envelope(service: "Service", request: web.Request, error: Exception) -> web
         report("http.refused", status=status, error_id=error_id, reason=message, exc_info=cause)
     else:
         status, message, headers = HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal error", {}
+        record_exception(error)
         log.error("http.failed", status=status, error_id=error_id, exc_info=error)
     target = service.endpoint_of(request)
     error_format: ErrorFormat = target.error_format if target is not None else "default"

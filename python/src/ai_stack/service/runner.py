@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -29,6 +29,8 @@ from ai_stack.service.settings import ServiceSettings, SettingsError, load_setti
 EX_CONFIG = os.EX_CONFIG
 #: The kernel's own limit (`net.core.somaxconn`) cuts this where it is lower.
 LISTEN_BACKLOG = 1024
+#: Seconds that the rest of a refused body is still read, so that the client sees the answer and not a reset.
+LINGERING_TIME = 1.0
 
 S = TypeVar("S", bound=ServiceSettings)
 AppFactory = Callable[[S], web.Application]
@@ -72,40 +74,53 @@ async def serve(app: web.Application, *, notifier: Notifier, stop: asyncio.Event
     (`Health.mark_ready`), which may be later.
     """
     service = app[SERVICE]
-    settings = service.settings
     loop = asyncio.get_running_loop()
     if stop is None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        app,
-        access_log_class=AccessLogger,
-        keepalive_timeout=settings.idle_timeout,
-        shutdown_timeout=settings.shutdown_timeout,
-        handler_cancellation=True,
-    )
     notifier.status("starting")
-    await runner.setup()
-    try:
-        listener = await listen(runner, settings)
+    async with serving(app):
         background = [
             asyncio.create_task(_announce_readiness(service, notifier)),
             asyncio.create_task(_keep_watchdog(notifier)),
         ]
         await stop.wait()
         notifier.stopping()
-        log.info("service.draining", timeout_seconds=settings.shutdown_timeout)
-        service.health.drain()
-        listener.close()
+        log.info("service.draining", timeout_seconds=service.settings.shutdown_timeout)
         for task in background:
             task.cancel()
-    finally:
-        await runner.cleanup()
     log.info("service.stopped")
 
 
-async def listen(runner: web.AppRunner, settings: ServiceSettings) -> asyncio.Server:
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[asyncio.Server]:
+    """Accept connections for an application; on leaving, stop to accept and let running requests finish."""
+    service = app[SERVICE]
+    settings = service.settings
+    runner = web.AppRunner(
+        app,
+        access_log_class=AccessLogger,
+        keepalive_timeout=settings.idle_timeout,
+        shutdown_timeout=settings.shutdown_timeout,
+        lingering_time=LINGERING_TIME,
+        handler_cancellation=True,
+    )
+    if service.keys is None:
+        log.warning("auth.disabled", consequence="every local process may call this service")
+    await runner.setup()
+    try:
+        listener = await _listen(runner, settings)
+        try:
+            yield listener
+        finally:
+            service.health.drain()
+            listener.close()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: ServiceSettings) -> asyncio.Server:
     """Start to accept connections on the Unix socket or the TCP address of the settings."""
     server = runner.server
     if server is None:

@@ -1,0 +1,121 @@
+"""A service as a process: exit statuses, notification, signals."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from support.http import Keys
+
+_PROGRAM = "import toy; from ai_stack.service.runner import run; run(toy.ToySettings, toy.create_app)"
+
+
+@asynccontextmanager
+async def process(*arguments: str, environ: dict[str, str] | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the toy as a process of its own; kill it in the end, whatever happened."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _PROGRAM,
+        *arguments,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parent), **(environ or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.communicate()
+
+
+def write_config(directory: Path, **content: Any) -> str:
+    path = directory / "config.json"
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"colour": "red"}, "colour: unknown key"),
+        ({"port": "many"}, "port: Input should be a valid integer"),
+        ({}, "api_keys_file: missing"),
+        ({"api_keys_file": "/nonexistent"}, "API key file /nonexistent: No such file or directory"),
+        ({"auth": "disabled", "host": "0.0.0.0"}, "refused on an address that is not loopback"),
+    ],
+)
+async def test_a_bad_configuration_exits_with_78_and_one_line(
+    tmp_path: Path, content: dict[str, Any], said: str
+) -> None:
+    async with process("--config", write_config(tmp_path, **content)) as child:
+        out, err = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == os.EX_CONFIG
+    assert out == b""
+    assert err.count(b"\n") == 1
+    assert said in err.decode()
+
+
+async def test_check_exits_without_serving(tmp_path: Path, keys: Keys) -> None:
+    async with process("--check", "--config", write_config(tmp_path, api_keys_file=str(keys.path))) as child:
+        await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 0
+
+
+async def test_disabled_auth_is_said_in_the_log_at_each_start(tmp_path: Path) -> None:
+    async with process("--config", write_config(tmp_path, auth="disabled")) as child, asyncio.timeout(30):
+        assert child.stderr is not None
+        line = json.loads(await child.stderr.readline())
+    assert (line["event"], line["level"]) == ("auth.disabled", "warning")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_drains_and_exits_with_0(tmp_path: Path, keys: Keys, number: signal.Signals) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        loop = asyncio.get_running_loop()
+        socket_path = tmp_path / "http.sock"
+        config = write_config(tmp_path, api_keys_file=str(keys.path), unix_socket=str(socket_path))
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        async with process("--config", config, environ=environ) as child, asyncio.timeout(30):
+            heard: list[bytes] = []
+            while b"READY=1" not in heard or b"WATCHDOG=1" not in heard:
+                heard.append(await loop.sock_recv(manager, 1000))
+            async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket_path))) as session:
+                async with session.get("http://toy/health/ready") as answer:
+                    assert answer.status == 200
+                waiting = asyncio.create_task(_status(session, "http://toy/items", keys.read))
+                assert await waiting == 200
+            child.send_signal(number)
+            _, err = await child.communicate()
+            while b"STOPPING=1" not in heard:
+                heard.append(await loop.sock_recv(manager, 1000))
+    assert child.returncode == 0
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines if line["logger"].startswith("ai_stack.service.runner")] == [
+        "service.listening",
+        "service.ready",
+        "service.draining",
+        "service.stopped",
+    ]
+    [access] = [line for line in lines if line["event"] == "http.request"]
+    assert (access["path"], access["status"], access["principal"]) == ("/items", 200, "read")
+    assert access["request_id"]
+    assert len(access["trace_id"]) == 32
+    assert keys.read not in err.decode()
+
+
+async def _status(session: aiohttp.ClientSession, url: str, key: str) -> int:
+    async with session.get(url, headers={"X-API-Key": key}) as answer:
+        return answer.status
