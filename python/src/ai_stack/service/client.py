@@ -45,7 +45,7 @@ class RemoteError(ServiceError):
 
     def __init__(self, status: int, error: str, error_id: str | None) -> None:
         super().__init__(error)
-        self.status = status  # type: ignore[misc] # the class attribute is only the default
+        self.status = status
         self.error = error
         self.error_id = error_id
 

@@ -5,13 +5,12 @@ text stays in the log, under the `error_id` that the client gets.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 
 class ServiceError(Exception):
     """An answer other than 2xx. `message` is sent to the client: never put foreign exception text in it."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
 
     def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)

@@ -171,7 +171,7 @@ def _translate(error: web.HTTPException) -> ServiceError:
 
 def _with_status(status: int) -> ServiceError:
     error = ServiceError(HTTPStatus(status).phrase.lower())
-    error.status = status  # type: ignore[misc] # the class attribute is only the default
+    error.status = status
     return error
 
 
