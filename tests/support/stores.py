@@ -27,7 +27,9 @@ class PostgresFixture:
     def new_database(self) -> ConnectionParameters:
         """A fresh database with pgvector installed, owned by a fresh role that is no superuser."""
         name = f"test_{next(self._numbers)}"
-        return self.cluster.ensure_database(name, name, secrets.token_urlsafe(16))
+        wanted = self.cluster.address(name, name, secrets.token_urlsafe(16))
+        self.cluster.ensure_database(wanted)
+        return wanted
 
 
 class ValkeyFixture:

@@ -107,7 +107,8 @@ def test_stores_work_in_a_long_path_with_awkward_characters(awkward_state: Path)
 def test_what_was_committed_survives_a_kill_of_postgresql_and_a_stale_pid_file(tmp_path: Path) -> None:
     cluster = Postgres(tmp_path)
     with running(cluster) as server:
-        given = cluster.ensure_database("kept", "kept", "a password")
+        given = cluster.address("kept", "kept", "a password")
+        cluster.ensure_database(given)
         with contextlib.closing(given.connect()) as connection:
             connection.cursor().execute("CREATE TABLE t AS SELECT 42 AS answer")
         server.kill()

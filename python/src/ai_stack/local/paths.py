@@ -1,5 +1,6 @@
 """Private directories and files, and a home for sockets whose path may not be long."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -17,6 +18,9 @@ LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432")
 def private_directory(path: Path) -> Path:
     """Create `path` with mode 0700 if missing, and refuse one that another user owns.
 
+    Returns:
+        `path`, absolute.
+
     Raises:
         LocalError: it cannot be created, or belongs to somebody else.
     """
@@ -29,7 +33,7 @@ def private_directory(path: Path) -> Path:
             path.chmod(0o700)
     except OSError as error:
         raise LocalError(f"cannot use the directory {path}: {error.strerror}") from error
-    return path
+    return path.absolute()
 
 
 def write_private(path: Path, text: str) -> None:
@@ -76,13 +80,22 @@ def socket_directory(state: Path) -> Path:
     Raises:
         LocalError: every candidate is too long or belongs to somebody else.
     """
-    outside = f"ai-stack-{os.geteuid()}-{path_digest(state)}"
-    candidates = [state.absolute() / "run"]
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        candidates.append(Path(runtime) / outside)
-    candidates += [Path(tempfile.gettempdir()) / outside, Path("/tmp") / outside]  # noqa: S108 -- checked for owner
-    for candidate in candidates:
+    for candidate in socket_candidates(state):
         fits = len(os.fsencode(candidate)) + LONGEST_SOCKET_NAME <= SOCKET_PATH_LIMIT
         if fits and candidate.parent.is_dir():
             return private_directory(candidate)
-    raise LocalError(f"no directory is short enough for a socket; {candidates[-1].parent} is missing")
+    raise LocalError("no directory is short enough for a socket, and /tmp is missing")
+
+
+def remove_socket_directory(state: Path) -> None:
+    """Remove what `socket_directory` made, if it is empty and hence unused."""
+    for candidate in socket_candidates(state):
+        with contextlib.suppress(OSError):
+            candidate.rmdir()
+
+
+def socket_candidates(state: Path) -> list[Path]:
+    """Where sockets may lie, best first."""
+    outside = f"ai-stack-{os.geteuid()}-{path_digest(state)}"
+    parents = [Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp"), Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 -- checked for owner
+    return [state.absolute() / "run", *(parent / outside for parent in parents)]

@@ -94,8 +94,9 @@ class Postgres:
         elsewhere = Path("/var/lib") / f"ai-stack-postgres-{path_digest(state)}"
         self.home = elsewhere if self.identity.kind == "user" else self.state / "postgres"
         self.data = self.home / "data"
+        private_directory(self.state)
+        self.sockets = self.home if self.identity.kind == "user" else socket_directory(self.state)
         self._password = ""
-        self._sockets = self.home
 
     def prepare(self) -> None:
         """Make what is missing (directories, password, cluster) and end what a crash left running.
@@ -105,11 +106,9 @@ class Postgres:
         Raises:
             LocalError: the cluster cannot be made, or was made by another major version.
         """
-        private_directory(self.state)
         private_directory(self.state / "log")
         self._make_home()
         self._password = secret(private_directory(self.state / "credentials") / "postgres-superuser")
-        self._sockets = self.home if self.identity.kind == "user" else socket_directory(self.state)
         if not self.data.exists():
             self._initialise()
         self._check_version()
@@ -118,7 +117,7 @@ class Postgres:
     def program(self) -> Program:
         """The server as a child process; call `prepare` first."""
         # The list may hold several directories: quotes keep a space or comma of the path inside one.
-        sockets = str(self._sockets).replace('"', '""')
+        sockets = str(self.sockets).replace('"', '""')
         settings = {
             "listen_addresses": "",
             "port": str(PORT),
@@ -143,7 +142,7 @@ class Postgres:
 
     def superuser(self, database: str = "postgres") -> ConnectionParameters:
         """How the superuser reaches `database`."""
-        return ConnectionParameters(str(self._sockets), PORT, database, SUPERUSER, self._password)
+        return self.address(database, SUPERUSER, self._password)
 
     def ready(self) -> bool:
         """Whether the server answers a query."""
@@ -154,7 +153,11 @@ class Postgres:
             return False
         return True
 
-    def ensure_database(self, database: str, owner: str, password: str) -> ConnectionParameters:
+    def address(self, database: str, user: str, password: str) -> ConnectionParameters:
+        """How `user` reaches `database`; neither has to exist yet."""
+        return ConnectionParameters(str(self.sockets), PORT, database, user, password)
+
+    def ensure_database(self, wanted: ConnectionParameters) -> None:
         """Create role and database where missing, set the role's password, and install pgvector.
 
         The owner is no superuser, and pgvector can be installed only by one.
@@ -162,17 +165,16 @@ class Postgres:
         Raises:
             psycopg2.Error: the server is unreachable or refuses.
         """
+        owner, database = sql.Identifier(wanted.user), sql.Identifier(wanted.database)
         with contextlib.closing(self.superuser().connect()) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (owner,))
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (wanted.user,))
             verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
-            cursor.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD %s").format(verb, sql.Identifier(owner)), (password,))
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
+            cursor.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD %s").format(verb, owner), (wanted.password,))
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (wanted.database,))
             if cursor.fetchone() is None:
-                create = sql.SQL("CREATE DATABASE {} OWNER {}")
-                cursor.execute(create.format(sql.Identifier(database), sql.Identifier(owner)))
-        with contextlib.closing(self.superuser(database).connect()) as connection:
+                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
+        with contextlib.closing(self.superuser(wanted.database).connect()) as connection:
             connection.cursor().execute("CREATE EXTENSION IF NOT EXISTS vector")
-        return ConnectionParameters(str(self._sockets), PORT, database, owner, password)
 
     def _make_home(self) -> None:
         if self.identity.kind != "user":

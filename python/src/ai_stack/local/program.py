@@ -1,10 +1,12 @@
 """One program of the stack: how it is started, where it logs, how it is stopped."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,30 +63,59 @@ class Program:
         return " | ".join(line.strip() for line in tail) or "the log is empty"
 
 
+@contextlib.contextmanager
+def open_log(program: Program) -> Iterator[int]:
+    """The file descriptor that a child appends its output to; it may be closed once the child runs.
+
+    Raises:
+        LocalError: the file cannot be opened, or the start inside the block failed.
+    """
+    try:
+        log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            yield log
+        finally:
+            os.close(log)
+    except OSError as error:
+        raise LocalError(f"cannot start {program.name}: {error}") from error
+
+
 def start(program: Program) -> subprocess.Popen[bytes]:
-    """Start `program` in its own session, so that a terminal's Ctrl-C reaches only the supervisor.
+    """Start `program` in its own session, so that a terminal's Ctrl-C reaches only its starter.
 
     The calling thread must outlive the program: the kernel ties the death signal to the thread.
 
     Raises:
         LocalError: the program or its log file could not be started.
     """
-    try:
-        log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            return subprocess.Popen(  # noqa: S603 -- argv is built by this package
-                program.argv(),
-                cwd=program.directory,
-                env=dict(program.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        finally:
-            os.close(log)
-    except OSError as error:
-        raise LocalError(f"cannot start {program.name}: {error}") from error
+    with open_log(program) as log:
+        return subprocess.Popen(  # noqa: S603 -- argv is built by this package
+            program.argv(),
+            cwd=program.directory,
+            env=dict(program.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+async def start_async(program: Program) -> asyncio.subprocess.Process:
+    """`start` for an event loop, with a process that it can wait for.
+
+    Raises:
+        LocalError: the program or its log file could not be started.
+    """
+    with open_log(program) as log:
+        return await asyncio.create_subprocess_exec(
+            *program.argv(),
+            cwd=program.directory,
+            env=dict(program.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def wait_ready(program: Program, process: subprocess.Popen[bytes], timeout: float) -> None:

@@ -88,6 +88,8 @@ class Valkey:
             "dir": quoted(str(self.home)),
             "save": '""',
             "appendonly": "no",
+            # The argv tells whose process this is after a crash of the supervisor.
+            "set-proc-title": "no",
             "maxmemory": self.memory,
             # Only entries with a time to live may go: the counters that invalidate the others have none.
             "maxmemory-policy": "volatile-lru",
