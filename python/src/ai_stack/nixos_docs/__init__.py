@@ -1,0 +1,1 @@
+"""nixos-docs: offline search over NixOS documentation."""

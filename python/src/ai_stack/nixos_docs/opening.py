@@ -1,0 +1,117 @@
+"""Opens index files, and refuses those that are not whole."""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from ai_stack.nixos_docs import schema
+
+# The Nix store gives every file this time, which says nothing about when it was made.
+_STORE_TIME = 1
+
+
+class IndexRefused(Exception):
+    """The file is not an index that can be used. The message names no path."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source in an index. `web_url` is empty for one that is not published."""
+
+    name: str
+    title: str
+    kind: str
+    web_url: str
+    files: int
+    sections: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """What an index holds. `built_at` is None when the file does not tell (in the Nix store)."""
+
+    path: Path
+    content_digest: str
+    sources: tuple[SourceInfo, ...]
+    documents: int
+    sections: int
+    size_bytes: int
+    built_at: datetime | None
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open an index for reading, for use by one thread at a time.
+
+    The file must never be written in place (SQLite is told that it does not change); replace it by renaming.
+
+    Raises:
+        sqlite3.Error
+    """
+    # `immutable` spares locks and works in a read-only directory: https://www.sqlite.org/uri.html
+    location = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+    return sqlite3.connect(location, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def validate(path: Path) -> IndexInfo:
+    """Read an index through and return what it holds. Blocking: some 50 ms for a few thousand sections.
+
+    Raises:
+        IndexRefused: missing, no index, of another layout, damaged or empty.
+    """
+    try:
+        status = path.stat()
+        with contextlib.closing(connect(path)) as database:
+            _check_layout(database)
+            _check_pages(database)
+            meta = dict(database.execute("SELECT key, value FROM meta").fetchall())
+            documents, sections = _check_counts(database, meta)
+            rows = database.execute("SELECT name, title, kind, web_url, files, sections FROM sources ORDER BY name")
+            sources = tuple(SourceInfo(*row) for row in rows)
+        digest = str(meta["content_digest"])
+    except OSError as error:
+        raise IndexRefused(f"the file cannot be read: {error.strerror}") from error
+    except (sqlite3.Error, KeyError, ValueError) as error:
+        raise IndexRefused("the file is not an index or is damaged") from error
+    built = int(status.st_mtime)
+    return IndexInfo(
+        path=path,
+        content_digest=digest,
+        sources=sources,
+        documents=documents,
+        sections=sections,
+        size_bytes=status.st_size,
+        built_at=None if built <= _STORE_TIME else datetime.fromtimestamp(built, UTC),
+    )
+
+
+def _check_layout(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
+        raise IndexRefused("the file is not a documentation index")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version != schema.SCHEMA_VERSION:
+        raise IndexRefused(f"the index has layout {version}, this version needs {schema.SCHEMA_VERSION}: build it anew")
+
+
+def _check_pages(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise IndexRefused("the index is damaged")
+    # quick_check knows nothing of full-text data; reading the whole vocabulary reads all of it.
+    for table in schema.FULL_TEXT_TABLES:
+        database.execute(f"CREATE VIRTUAL TABLE temp.{table}_terms USING fts5vocab(main, {table}, row)")
+        database.execute(f"SELECT count(*), sum(cnt) FROM temp.{table}_terms").fetchone()  # noqa: S608 - constants
+
+
+def _check_counts(database: sqlite3.Connection, meta: dict[str, str]) -> tuple[int, int]:
+    counts = []
+    for table in ("documents", "sections"):
+        count = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
+        if count != int(meta[table]):
+            raise IndexRefused(f"the index has {count} {table}, it should have {meta[table]}")
+        counts.append(count)
+    documents, sections = counts
+    if not sections:
+        raise IndexRefused("the index is empty")
+    return documents, sections

@@ -1,0 +1,40 @@
+"""Layout of the index file: one SQLite database (https://www.sqlite.org/fts5.html), written once and never changed."""
+
+#: "NDOC": tells the file from any other SQLite database.
+APPLICATION_ID = 0x4E444F43
+
+#: Raised with every change of the layout or of the way text is cut and indexed: older files are then built anew.
+SCHEMA_VERSION = 1
+
+# Contentless full-text tables (content=''): the text stands in `sections`, once. The documents have a table of their
+# own, since a page that is about the question all along should come before one that mentions it in passing.
+# `aliases` holds other spellings of what the text says: the parts of mixed-case names, the keywords of the header.
+DDL = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (
+    name TEXT PRIMARY KEY, title TEXT NOT NULL, kind TEXT NOT NULL, web_url TEXT NOT NULL,
+    files INTEGER NOT NULL, sections INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL REFERENCES sources, path TEXT NOT NULL UNIQUE, title TEXT NOT NULL
+);
+CREATE TABLE sections (
+    id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL REFERENCES documents, heading TEXT NOT NULL,
+    anchor TEXT NOT NULL, url TEXT, first_line INTEGER NOT NULL, body TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE sections_text USING fts5(
+    path, title, heading, body, aliases, content='', tokenize='porter unicode61 remove_diacritics 2'
+);
+CREATE VIRTUAL TABLE documents_text USING fts5(
+    path, title, heading, body, aliases, content='', tokenize='porter unicode61 remove_diacritics 2'
+);
+CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL, sections INTEGER NOT NULL);
+CREATE VIRTUAL TABLE words_bigrams USING fts5(
+    bigrams, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '^$'"
+);
+"""
+
+FULL_TEXT_TABLES = ("sections_text", "documents_text", "words_bigrams")
+
+#: Between the headings of a heading path.
+HEADING_SEPARATOR = " > "

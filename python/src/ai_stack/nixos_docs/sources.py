@@ -1,0 +1,109 @@
+"""Documentation sources: directories, and the files that belong to each."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_stack.nixos_docs.sections import SUFFIXES
+from ai_stack.service.logs import get_logger
+
+#: What a source may be called: it is the first part of every path.
+SOURCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+# No documentation page is near this size; larger files are data with a misleading name.
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+log = get_logger(__name__)
+
+
+class SourceError(Exception):
+    """The configured documentation cannot be read. The message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A directory of documentation. `base_url` is where it is published, its pages having the same relative paths."""
+
+    name: str
+    root: Path
+    base_url: str | None = None
+    recursive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One documentation file; `path` is `<source>/<path below the source's root>`."""
+
+    source: Source
+    path: str
+    location: Path
+
+
+def sources_below(root: Path) -> list[Source]:
+    """Return the sources of a directory whose folders are one source each.
+
+    Files directly in the directory are a source named after it.
+
+    Raises:
+        SourceError: not a directory, or a folder whose name cannot name a source.
+    """
+    resolved = _directory(root)
+    found = []
+    if any(entry.is_file() and entry.suffix.lower() in SUFFIXES for entry in resolved.iterdir()):
+        found.append(Source(name=_valid_name(root.absolute().name or "root"), root=resolved, recursive=False))
+    # A folder may be a link: a directory of links is how a NixOS configuration puts sources together.
+    found.extend(
+        Source(name=_valid_name(entry.name), root=entry.resolve())
+        for entry in sorted(resolved.iterdir())
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+    return found
+
+
+def files_of(sources: Iterable[Source]) -> list[SourceFile]:
+    """Return the documentation files of all sources, sorted by path.
+
+    Raises:
+        SourceError: a directory is missing, two files have the same path, or there is no file at all.
+    """
+    files: dict[str, SourceFile] = {}
+    for source in sources:
+        root = _directory(source.root)
+        for location in _walk(root, source.recursive):
+            path = f"{source.name}/{location.relative_to(root).as_posix()}"
+            if path in files:
+                raise SourceError(f"{files[path].location} and {location} would both be {path}: name the sources apart")
+            files[path] = SourceFile(source=source, path=path, location=location)
+    if not files:
+        raise SourceError(f"no documentation file ({', '.join(sorted(SUFFIXES))}) in any source")
+    return [files[path] for path in sorted(files)]
+
+
+def _walk(root: Path, recursive: bool) -> Iterator[Path]:
+    """Yield the documentation files below a directory. Hidden ones and links are left out: a link may lead anywhere."""
+    for directory, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        for name in names:
+            location = Path(directory, name)
+            if name.startswith(".") or location.suffix.lower() not in SUFFIXES or location.is_symlink():
+                continue
+            size = location.stat().st_size
+            if size > MAX_FILE_BYTES:
+                log.warning("documents.too_large", path=str(location), bytes=size, limit=MAX_FILE_BYTES)
+                continue
+            yield location
+
+
+def _directory(path: Path) -> Path:
+    resolved = path.resolve()
+    if not resolved.is_dir():
+        raise SourceError(f"{path}: not a directory")
+    return resolved
+
+
+def _valid_name(name: str) -> str:
+    if not re.match(SOURCE_NAME, name):
+        raise SourceError(f"{name!r} cannot name a source (letters, digits, `.`, `_`, `-`): name it in `docs`")
+    return name
