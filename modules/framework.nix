@@ -5,6 +5,7 @@
     ./units.nix
     ./hardening.nix
     ./secrets.nix
+    ./stores.nix
     ./assertions.nix
   ];
 }

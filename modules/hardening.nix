@@ -195,6 +195,13 @@ in
       internal = true;
       description = "Directives for helper units that run as root.";
     };
+    storeSandbox = lib.mkOption {
+      type = lib.types.raw;
+      default = except: lib.mapAttrs (_: lib.mkDefault) (removeAttrs baseline except);
+      readOnly = true;
+      internal = true;
+      description = "Directives for units of nixpkgs, where their own module says nothing; takes those to leave out.";
+    };
     relaxations = lib.mkOption {
       type = lib.types.attrsOf lib.types.anything;
       default = relaxations;

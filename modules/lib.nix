@@ -75,5 +75,10 @@ rec {
     needsNames = !isAddress host && !isLoopback host && !lib.hasPrefix "/" host;
   };
 
+  state = "/var/lib/ai-stack";
+
+  # Where a secret lies: in the file given, or where it is generated.
+  secretPath = name: file: if file != null then file else "${state}/secrets/${name}";
+
   enabled = services: lib.filterAttrs (_: service: service.enable) services;
 }

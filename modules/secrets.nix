@@ -11,7 +11,7 @@ let
   services = common.enabled cfg.services;
   registry = cfg.secrets.registry;
 
-  state = "/var/lib/ai-stack";
+  inherit (common) state;
   group = "ai-stack-keys";
 
   generated = lib.filterAttrs (_: secret: secret.file == null) registry;
@@ -78,13 +78,13 @@ let
         path = lib.mkOption {
           type = lib.types.str;
           readOnly = true;
-          default = if config.file != null then config.file else "${state}/secrets/${name}";
+          default = common.secretPath name config.file;
           description = "Where the secret lies.";
         };
       };
     };
 
-  upstreamKey = name: "${state}/secrets/upstream-${name}";
+  upstreamKey = name: common.secretPath "upstream-${name}" null;
   hasUpstreamKey = name: service: service.credentials.upstream_api_key or null == upstreamKey name;
 
   # What is given as a file and changes there restarts exactly the units concerned (systemd.path(5)).
