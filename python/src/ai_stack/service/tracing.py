@@ -14,6 +14,7 @@ the log under the same trace id.
 """
 
 import contextvars
+import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -39,6 +40,9 @@ SHUTDOWN_TIMEOUT = 2.0
 _MAX_HEADER = 512
 # RFC 9110 section 9 and RFC 5789; any other method is `_OTHER` (OpenTelemetry semantic conventions for HTTP spans).
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
+
+# It would complain about each malformed tracestate, whose text is a stranger's.
+logging.getLogger("opentelemetry.trace.span").setLevel(logging.CRITICAL)
 
 _propagator = TraceContextTextMapPropagator()
 _tracer: trace.Tracer | None = None
@@ -159,7 +163,7 @@ def server_span(headers: Mapping[str, str], method: str, route: str) -> Iterator
         yield ServerSpan(span)
 
 
-def span(name: str, **attributes: object) -> AbstractContextManager[Span]:
+def span(name: str, /, **attributes: object) -> AbstractContextManager[Span]:
     """Record an operation inside this service. Without cost when tracing is off.
 
     Args:
@@ -169,7 +173,7 @@ def span(name: str, **attributes: object) -> AbstractContextManager[Span]:
     return _child(name, SpanKind.INTERNAL, attributes)
 
 
-def client_span(name: str, **attributes: object) -> AbstractContextManager[Span]:
+def client_span(name: str, /, **attributes: object) -> AbstractContextManager[Span]:
     """Record a call to another process; as `span`. `trace_headers` inside of it makes the callee's span a child."""
     return _child(name, SpanKind.CLIENT, attributes)
 
