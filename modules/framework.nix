@@ -6,6 +6,9 @@
     ./hardening.nix
     ./secrets.nix
     ./stores.nix
+    ./tls.nix
+    ./gateway.nix
+    ./observability/metrics.nix
     ./assertions.nix
   ];
 }

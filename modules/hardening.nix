@@ -172,7 +172,7 @@ in
               };
             };
             config = {
-              peers = lib.concatMap (peer: map common.hostOf (cfg.services.${peer}.endpoints or [ ])) (
+              peers = lib.concatMap (peer: [ (common.hostOf cfg.services.${peer}.url or "127.0.0.1") ]) (
                 config.after ++ config.requires
               );
               relaxations = lib.unique (
