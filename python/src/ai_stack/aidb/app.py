@@ -1,0 +1,194 @@
+"""The aidb service: its parts, in the order in which they start."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import Any
+
+from aiohttp import web
+from redis.asyncio import Redis
+
+from ai_stack.aidb import cache, database
+from ai_stack.aidb.cache import VectorCache
+from ai_stack.aidb.database import Connection, Database
+from ai_stack.aidb.documents import DocumentStore
+from ai_stack.aidb.embedder import Embedder
+from ai_stack.aidb.embeddings import Embeddings
+from ai_stack.aidb.errors import ModelMismatch, StoredVectorsOfAnotherModel
+from ai_stack.aidb.ingestion import Ingestion
+from ai_stack.aidb.migrate import load_migrations, migrate
+from ai_stack.aidb.resources import DATABASE, DOCUMENTS, EMBEDDER, EMBEDDINGS, INGESTION, SEARCHING
+from ai_stack.aidb.routes import ROUTES
+from ai_stack.aidb.search import ChunkSearch
+from ai_stack.aidb.searching import Searching
+from ai_stack.aidb.settings import AidbSettings
+from ai_stack.service.app import Service
+from ai_stack.service.client import ServiceClient, client_session
+from ai_stack.service.health import Dependency
+from ai_stack.service.logs import get_logger, register_secret
+from ai_stack.service.resilience import CircuitState, DependencyError, Guard, Policy
+from ai_stack.service.runner import run
+
+#: Threads that cut documents. More would only compete for the interpreter.
+CHUNKING_THREADS = 2
+#: A document is embedded with at most this many attempts.
+EMBED_ATTEMPTS = 2
+
+log = get_logger(__name__)
+
+
+def create_app(settings: AidbSettings) -> web.Application:
+    """Return the application.
+
+    Raises:
+        SettingsError: the settings cannot be used.
+    """
+    service = Service(
+        name="aidb", metrics_prefix="aidb", http_metrics_prefix="aidb_http", settings=settings, healthy_word="ok"
+    )
+    for secret in (settings.postgres_password, settings.redis_password):
+        if secret is not None:
+            register_secret(secret.get_secret_value())
+    parts = _Parts(service, settings)
+    service.add_routes(ROUTES)
+    service.add_resource(parts.storage)
+    service.add_resource(parts.vectors)
+    service.add_resource(parts.work)
+    return service.build()
+
+
+class _Parts:
+    """The resources of one application, with what they share."""
+
+    def __init__(self, service: Service, settings: AidbSettings) -> None:
+        self._service = service
+        self._settings = settings
+        self._postgres_guard = database.create_guard(settings, service.guards)
+        self._embeddings_guard = service.guards.create(
+            "embeddings",
+            Policy(timeout=settings.embeddings_timeout, attempts=EMBED_ATTEMPTS, reset_timeout=2.0),
+        )
+        self._redis_guard = cache.create_guard(service.guards) if settings.redis_url else None
+        self._pgvector: str | None = None
+        service.health.add_detail(self._detail)
+
+    async def storage(self, app: web.Application) -> AsyncIterator[None]:
+        """PostgreSQL: newest schema, pool, documents and search."""
+        connection = await database.first_connection(self._settings)
+        with closing(connection):
+            await migrate(Connection(connection), load_migrations())
+            rows = await Connection(connection).fetch("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+            self._pgvector = rows[0][0]
+        async with database.open_pool(self._settings) as pool:
+            store = Database(pool, self._postgres_guard, self._service.metrics)
+            app[DATABASE] = store
+            app[DOCUMENTS] = DocumentStore(store, write_timeout=self._settings.postgres_write_timeout)
+            self._service.health.add_dependency(Dependency(name="postgres", check=lambda: store.fetch("SELECT 1")))
+            yield
+
+    async def vectors(self, app: web.Application) -> AsyncIterator[None]:
+        """The embeddings service and the cache of its answers."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(client_session())
+            client = ServiceClient(
+                name="embeddings",
+                base_url=settings.embeddings_url,
+                session=session,
+                guard=self._embeddings_guard,
+                api_key=settings.upstream_api_key,
+            )
+            vectors = Embeddings(
+                client,
+                app[DATABASE],
+                await stack.enter_async_context(self._cache()),
+                batch_size=settings.embed_batch_size,
+                timeout=settings.embeddings_timeout,
+                query_timeout=settings.search_embed_timeout,
+            )
+            await _refuse_other_model(vectors)
+            app[EMBEDDINGS] = vectors
+            self._service.health.add_dependency(
+                Dependency(name="embeddings", check=lambda: vectors.check(max_age=1.0), critical=False)
+            )
+            yield
+
+    async def work(self, app: web.Application) -> AsyncIterator[None]:
+        """Ingestion with its background workers, and search."""
+        settings = self._settings
+        embedder = Embedder(
+            app[DATABASE],
+            app[DOCUMENTS],
+            app[EMBEDDINGS],
+            self._service.metrics,
+            batch_size=settings.embed_batch_size,
+            concurrency=settings.embed_concurrency,
+            timeout=EMBED_ATTEMPTS * settings.embeddings_timeout,
+        )
+        app[EMBEDDER] = embedder
+        app[SEARCHING] = Searching(ChunkSearch(app[DATABASE]), app[EMBEDDINGS])
+        executor = ThreadPoolExecutor(CHUNKING_THREADS, thread_name_prefix="chunking")
+        app[INGESTION] = Ingestion(
+            app[DOCUMENTS],
+            embedder,
+            executor,
+            max_document_bytes=settings.max_document_bytes,
+            chunk_tokens=settings.chunk_tokens,
+            embed_wait=settings.embed_wait,
+        )
+        try:
+            async with embedder.running():
+                yield
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def _cache(self) -> AsyncIterator[VectorCache | None]:
+        if self._settings.redis_url is None or self._redis_guard is None:
+            yield None
+            return
+        password = self._settings.redis_password
+        redis = Redis.from_url(
+            self._settings.redis_url,
+            password=password.get_secret_value() if password else None,
+            socket_timeout=1.0,
+            socket_connect_timeout=1.0,
+            max_connections=50,
+        )
+        try:
+            vectors = VectorCache(
+                redis, self._redis_guard, self._service.metrics, ttl=self._settings.embedding_cache_ttl
+            )
+            self._service.health.add_dependency(Dependency(name="redis", check=vectors.ping, critical=False))
+            yield vectors
+        finally:
+            await redis.aclose()
+
+    def _detail(self) -> dict[str, Any]:
+        return {
+            "database": _word(self._postgres_guard),
+            "redis": _word(self._redis_guard),
+            "embeddings": _word(self._embeddings_guard),
+            "pgvector": self._pgvector,
+        }
+
+
+def _word(guard: Guard | None) -> str:
+    if guard is None:
+        return "disabled"
+    return "ok" if guard.state is CircuitState.CLOSED else "unavailable"
+
+
+async def _refuse_other_model(vectors: Embeddings) -> None:
+    """Raise `StoredVectorsOfAnotherModel` if the service can be asked and runs another model."""
+    try:
+        await vectors.check()
+    except ModelMismatch as error:
+        raise StoredVectorsOfAnotherModel(str(error)) from None
+    except DependencyError as error:
+        log.warning("embeddings.not_reachable", reason=str(error), consequence="the model is checked when it is")
+
+
+def main() -> None:
+    """Run the service."""
+    run(AidbSettings, create_app)

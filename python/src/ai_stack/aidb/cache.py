@@ -1,0 +1,84 @@
+"""Vectors of queries in Redis. Everything works without it, only slower."""
+
+import hashlib
+from typing import cast
+
+import numpy as np
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from ai_stack.aidb.identity import ModelIdentity
+from ai_stack.aidb.vectors import Vectors, to_vectors
+from ai_stack.service.logs import get_logger
+from ai_stack.service.metrics import ServiceMetrics
+from ai_stack.service.resilience import DependencyError, Guard, GuardRegistry, Policy
+
+PREFIX = "aidb:embeddings:"
+_LABELS = {"cache": "embeddings"}
+
+log = get_logger(__name__)
+
+
+class VectorCache:
+    """Vectors by model and text, each kept for a fixed time. Failures of Redis count as misses.
+
+    Args:
+        redis: client; not closed here.
+        guard: that all calls go through.
+        metrics: gets hits, misses and the state of the connection pool.
+        ttl: seconds that an entry lives.
+    """
+
+    def __init__(self, redis: Redis, guard: Guard, metrics: ServiceMetrics, *, ttl: int) -> None:
+        self._redis = redis
+        self._guard = guard
+        self._ttl = ttl
+        self._hits = metrics.counter("aidb_cache_hits_total", "Lookups that the cache answered.")
+        self._misses = metrics.counter("aidb_cache_misses_total", "Lookups that it did not.")
+        self._hits.add(_LABELS, 0)
+        self._misses.add(_LABELS, 0)
+        in_use = metrics.gauge("aidb_redis_pool_in_use", "Connections in use.")
+        available = metrics.gauge("aidb_redis_pool_available", "Connections open and idle.")
+        maximum = metrics.gauge("aidb_redis_pool_max_connections", "Connections that the pool may hold.")
+
+        def refresh() -> None:
+            pool = redis.connection_pool
+            in_use.set({}, len(pool._in_use_connections))
+            available.set({}, len(pool._available_connections))
+            maximum.set({}, pool.max_connections)
+
+        metrics.on_scrape(refresh)
+
+    async def get(self, model: ModelIdentity, text: str) -> Vectors | None:
+        """Return the vector of `text` by `model`, of shape (DIMENSION,), None when it is not there."""
+        try:
+            raw = await self._guard.call(lambda: self._redis.get(_key(model, text)))
+            vector = to_vectors([np.frombuffer(cast(bytes, raw), dtype="<f4")], count=1)[0] if raw else None
+        except (DependencyError, ValueError):
+            vector = None
+        (self._misses if vector is None else self._hits).inc(_LABELS)
+        return vector
+
+    async def put(self, model: ModelIdentity, text: str, vector: Vectors) -> None:
+        """Keep a vector of shape (DIMENSION,)."""
+        raw = vector.astype("<f4").tobytes()
+        try:
+            await self._guard.call(lambda: self._redis.set(_key(model, text), raw, ex=self._ttl))
+        except DependencyError as error:
+            log.debug("cache.not_written", reason=str(error))
+
+    async def ping(self) -> None:
+        """Raise `DependencyError` unless Redis answers."""
+        await self._guard.call(self._redis.ping)
+
+
+def create_guard(guards: GuardRegistry) -> Guard:
+    """Return the guard for `VectorCache`: a cache that is slow is no cache."""
+    return guards.create(
+        "redis", Policy(timeout=0.25, attempts=1, reset_timeout=5.0, max_concurrency=50, failures=(RedisError,))
+    )
+
+
+def _key(model: ModelIdentity, text: str) -> str:
+    digest = hashlib.sha256(f"{model.name}\0{model.revision}\0{text}".encode()).hexdigest()
+    return f"{PREFIX}{digest}"

@@ -1,0 +1,23 @@
+"""Cut documents into chunks that an embedding model can read whole.
+
+The chunks of a document are consecutive slices of its text: joined in order they give the text back. They end where
+the document's structure does, as far as the size limit lets them.
+"""
+
+from ai_stack.aidb.chunking.blocks import Block, parse_plain_text
+from ai_stack.aidb.chunking.chunker import Chunk, ContentType, chunk_document, content_type_of
+from ai_stack.aidb.chunking.markdown import parse_markdown
+from ai_stack.aidb.chunking.restructuredtext import parse_restructuredtext
+from ai_stack.aidb.chunking.tokens import count_tokens
+
+__all__ = [
+    "Block",
+    "Chunk",
+    "ContentType",
+    "chunk_document",
+    "content_type_of",
+    "count_tokens",
+    "parse_markdown",
+    "parse_plain_text",
+    "parse_restructuredtext",
+]

@@ -1,0 +1,17 @@
+"""Keys under which aidb's parts are found in its application."""
+
+from aiohttp import web
+
+from ai_stack.aidb.database import Database
+from ai_stack.aidb.documents import DocumentStore
+from ai_stack.aidb.embedder import Embedder
+from ai_stack.aidb.embeddings import Embeddings
+from ai_stack.aidb.ingestion import Ingestion
+from ai_stack.aidb.searching import Searching
+
+DATABASE = web.AppKey("database", Database)
+DOCUMENTS = web.AppKey("documents", DocumentStore)
+EMBEDDINGS = web.AppKey("embeddings", Embeddings)
+EMBEDDER = web.AppKey("embedder", Embedder)
+INGESTION = web.AppKey("ingestion", Ingestion)
+SEARCHING = web.AppKey("searching", Searching)

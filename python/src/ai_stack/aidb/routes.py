@@ -1,0 +1,215 @@
+"""Routes of aidb. What they do is in `ingestion` and `searching`."""
+
+from aiohttp import web
+
+from ai_stack.aidb import schemas
+from ai_stack.aidb.documents import DocumentRecord, DocumentStore
+from ai_stack.aidb.embeddings import Embeddings
+from ai_stack.aidb.identity import read_identity
+from ai_stack.aidb.ingestion import Ingestion
+from ai_stack.aidb.resources import DATABASE, DOCUMENTS, EMBEDDINGS, INGESTION, SEARCHING
+from ai_stack.service.endpoint import endpoint, json_response
+from ai_stack.service.errors import NotFound
+
+#: JSON may need six bytes for one of the content.
+_DOCUMENT_BODY_BYTES = 8 * 1024 * 1024
+_BATCH_BODY_BYTES = 32 * 1024 * 1024
+
+
+@endpoint(
+    "POST",
+    "/documents",
+    scope="write",
+    rate="ingest",
+    body=schemas.DocumentRequest,
+    response=schemas.DocumentResult,
+    errors=(409, 422, 503),
+    summary="Store a document",
+    tags=("documents",),
+    max_body_bytes=_DOCUMENT_BODY_BYTES,
+)
+async def store_document(request: web.Request, body: schemas.DocumentRequest) -> schemas.DocumentResult:
+    """Creates or replaces the document of this project and path. It is durable and found by keywords when this
+    answers; vectors usually follow within the wait, and later when the embeddings service is away."""
+    ingestion: Ingestion = request.app[INGESTION]
+    return await ingestion.store_one(body)
+
+
+@endpoint(
+    "POST",
+    "/documents/batch",
+    scope="write",
+    rate="ingest",
+    body=schemas.BatchRequest,
+    response=schemas.BatchResult,
+    errors=(409, 503),
+    summary="Store several documents",
+    tags=("documents",),
+    max_body_bytes=_BATCH_BODY_BYTES,
+)
+async def store_documents(request: web.Request, body: schemas.BatchRequest) -> schemas.BatchResult:
+    """Stores what can be stored and names the reason for what cannot. Does not wait for vectors: see `/stats`."""
+    ingestion: Ingestion = request.app[INGESTION]
+    return await ingestion.store_batch(body.documents)
+
+
+@endpoint(
+    "GET",
+    "/documents",
+    scope="read",
+    query=schemas.DocumentQuery,
+    response=schemas.DocumentList,
+    errors=(503,),
+    summary="List documents",
+    tags=("documents",),
+)
+async def list_documents(request: web.Request, query: schemas.DocumentQuery) -> schemas.DocumentList:
+    """In the order in which they were created."""
+    store: DocumentStore = request.app[DOCUMENTS]
+    records, total = await store.list(
+        project=query.project, limit=query.limit, after=query.after, include_content=query.include_content
+    )
+    more = len(records) == query.limit
+    return schemas.DocumentList(
+        documents=[_body(record) for record in records],
+        total=total,
+        project=query.project,
+        next=records[-1].id if more else None,
+    )
+
+
+@endpoint(
+    "GET",
+    "/documents/{id}",
+    scope="read",
+    path_params=schemas.DocumentPath,
+    response=schemas.DocumentBody,
+    errors=(503,),
+    summary="Read a document",
+    tags=("documents",),
+)
+async def read_document(request: web.Request, path: schemas.DocumentPath) -> schemas.DocumentBody:
+    """With its content."""
+    store: DocumentStore = request.app[DOCUMENTS]
+    record = await store.get(path.id)
+    if record is None:
+        raise NotFound("there is no such document")
+    return _body(record)
+
+
+@endpoint(
+    "DELETE",
+    "/documents/{id}",
+    scope="write",
+    path_params=schemas.DocumentPath,
+    response=schemas.Deleted,
+    errors=(503,),
+    summary="Delete a document",
+    tags=("documents",),
+)
+async def delete_document(request: web.Request, path: schemas.DocumentPath) -> schemas.Deleted:
+    """With its chunks and vectors."""
+    store: DocumentStore = request.app[DOCUMENTS]
+    if not await store.delete(path.id):
+        raise NotFound("there is no such document")
+    return schemas.Deleted(id=path.id)
+
+
+@endpoint(
+    "POST",
+    "/vector/embed",
+    scope="read",
+    body=schemas.EmbedRequest,
+    response=schemas.EmbedResult,
+    errors=(422, 503),
+    summary="Embed texts",
+    tags=("search",),
+)
+async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Response:
+    """With the model of the stored vectors."""
+    embeddings: Embeddings = request.app[EMBEDDINGS]
+    vectors, model = await embeddings.embed_texts(body.texts)
+    return json_response(
+        {"model": model.name, "revision": model.revision, "dimension": model.dimension, "embeddings": vectors}
+    )
+
+
+@endpoint(
+    "POST",
+    "/vector/search",
+    scope="read",
+    body=schemas.VectorSearchRequest,
+    response=schemas.SearchResult,
+    errors=(422, 503),
+    summary="Search by meaning",
+    tags=("search",),
+)
+async def search_vectors(request: web.Request, body: schemas.VectorSearchRequest) -> schemas.SearchResult:
+    """Scores are cosine similarities. Answers 503 when there is no vector to search with."""
+    return await request.app[SEARCHING].by_vector(body)
+
+
+@endpoint(
+    "POST",
+    "/search",
+    scope="read",
+    body=schemas.SearchRequest,
+    response=schemas.SearchResult,
+    errors=(422, 503),
+    summary="Search by keywords and meaning",
+    tags=("search",),
+)
+async def search(request: web.Request, body: schemas.SearchRequest) -> schemas.SearchResult:
+    """Scores are fused ranks, 1 for what is first in every list. `total` counts the fused list, which is bounded.
+    Without a vector to search with, a hybrid search uses keywords alone and says `degraded`."""
+    return await request.app[SEARCHING].by_rank(body)
+
+
+@endpoint("GET", "/stats", scope="read", response=schemas.Stats, errors=(503,), summary="Count what is stored")
+async def stats(request: web.Request) -> schemas.Stats:
+    """Measured now."""
+    totals = await request.app[DOCUMENTS].totals()
+    model = await read_identity(request.app[DATABASE])
+    return schemas.Stats(
+        projects=totals.projects,
+        documents=totals.documents,
+        chunks=totals.chunks,
+        chunks_pending=totals.chunks_pending,
+        chunks_refused=totals.chunks_refused,
+        model=model.name if model else None,
+        model_revision=model.revision if model else None,
+    )
+
+
+def _body(record: DocumentRecord) -> schemas.DocumentBody:
+    return schemas.DocumentBody.model_validate(
+        {
+            "id": record.id,
+            "project": record.project,
+            "path": record.path,
+            "relative_path": record.path,
+            "title": record.title,
+            "content_type": record.content_type,
+            "checksum": record.content_hash,
+            "size_bytes": record.size_bytes,
+            "metadata": record.metadata,
+            "imported_at": record.created_at,
+            "updated_at": record.updated_at,
+            "chunks": record.chunks,
+            "embedded": record.chunks == record.chunks_embedded,
+            "content": record.content,
+        }
+    )
+
+
+ROUTES = (
+    store_document,
+    store_documents,
+    list_documents,
+    read_document,
+    delete_document,
+    embed,
+    search_vectors,
+    search,
+    stats,
+)

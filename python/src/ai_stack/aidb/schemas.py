@@ -1,0 +1,252 @@
+"""Requests and answers of aidb's routes."""
+
+import math
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validator, model_validator
+
+from ai_stack.aidb.chunking import ContentType
+from ai_stack.aidb.vectors import DIMENSION
+from ai_stack.service.endpoint import QueryModel, RequestModel
+
+MAX_QUERY_CHARS = 10_000
+MAX_TEXTS = 64
+MAX_BATCH = 64
+#: PostgreSQL's bigint; ids of documents are below it.
+MAX_ID = 2**63 - 1
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS), AfterValidator(_not_blank)]
+Project = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_not_blank)]
+Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_not_blank)]
+Title = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_not_blank)]
+Vector = Annotated[list[float], Field(min_length=DIMENSION, max_length=DIMENSION)]
+
+
+class DocumentRequest(RequestModel):
+    """A document to be stored. `path` names it within its project; storing it again replaces it."""
+
+    content: str = Field(min_length=1, description="At most 1 MiB in UTF-8 (a setting).")
+    project: Project = "default"
+    path: Path | None = None
+    relative_path: Path | None = Field(default=None, description="Another name of `path`.")
+    title: Title | None = Field(default=None, description="By default the first heading, or the file name.")
+    content_type: ContentType | None = Field(default=None, description="By default what the path's suffix says.")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, max_length=64)
+
+    @model_validator(mode="after")
+    def _one_path(self) -> Self:
+        if (self.path is None) == (self.relative_path is None):
+            raise ValueError("give either path or relative_path")
+        return self
+
+    @field_validator("metadata")
+    @classmethod
+    def _finite(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        # JSON has no infinities, but text such as 1e999 becomes one.
+        level: list[JsonValue] = [value]
+        while level:
+            item = level.pop()
+            if isinstance(item, float) and not math.isfinite(item):
+                raise ValueError("numbers must be finite")
+            level.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+        return value
+
+    @property
+    def name(self) -> str:
+        """The document's path."""
+        name = self.path or self.relative_path
+        assert name is not None
+        return name
+
+
+class BatchRequest(RequestModel):
+    """Documents to be stored, each on its own: one that is refused does not keep the others out."""
+
+    documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_BATCH)
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        seen: set[tuple[str, str]] = set()
+        for document in self.documents:
+            key = (document.project, document.name)
+            if key in seen:
+                raise ValueError("two documents have the same project and path")
+            seen.add(key)
+        return self
+
+
+class DocumentResult(BaseModel):
+    """What storing a document came to."""
+
+    status: Literal["ok"] = "ok"
+    id: int
+    project: str
+    path: str
+    relative_path: str
+    title: str
+    content_type: ContentType
+    change: Literal["created", "updated", "unchanged"]
+    chunks: int
+    embedded: bool = Field(description="Whether vector search finds all of it by now; if not, it soon will.")
+
+
+class RefusedDocument(BaseModel):
+    """Why a document of a batch was not stored."""
+
+    status: Literal["refused"] = "refused"
+    project: str
+    path: str
+    error: str
+
+
+class BatchResult(BaseModel):
+    """Results in the order of the request."""
+
+    results: list[DocumentResult | RefusedDocument]
+    stored: int
+    refused: int
+    chunks: int
+
+
+class DocumentQuery(QueryModel):
+    """Which documents to list. Pages follow each other by `after`."""
+
+    project: Project | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    after: int = Field(default=0, ge=0, le=MAX_ID, description="`next` of the page before.")
+    include_content: bool = False
+
+
+class DocumentPath(QueryModel):
+    """Identifies a document."""
+
+    id: int = Field(ge=1, le=MAX_ID)
+
+
+class DocumentBody(BaseModel):
+    """A stored document."""
+
+    id: int
+    project: str
+    path: str
+    relative_path: str
+    title: str
+    content_type: ContentType
+    checksum: str = Field(description="SHA-256 of the content.")
+    size_bytes: int
+    metadata: dict[str, Any]
+    imported_at: datetime
+    updated_at: datetime
+    chunks: int
+    embedded: bool
+    content: str | None = None
+
+
+class DocumentList(BaseModel):
+    """One page of documents; `next` is null on the last one."""
+
+    documents: list[DocumentBody]
+    total: int
+    project: str | None
+    next: int | None
+
+
+class Deleted(BaseModel):
+    """The document is gone, and its chunks and vectors with it."""
+
+    status: Literal["deleted"] = "deleted"
+    id: int
+
+
+class Stats(BaseModel):
+    """What is stored. `chunks_pending` wait for their vectors; `chunks_refused` the model cannot take."""
+
+    projects: int
+    documents: int
+    chunks: int
+    chunks_pending: int
+    chunks_refused: int
+    model: str | None
+    model_revision: str | None
+
+
+class EmbedRequest(RequestModel):
+    """Texts to be embedded."""
+
+    texts: list[Text] = Field(min_length=1, max_length=MAX_TEXTS)
+
+
+class EmbedResult(BaseModel):
+    """Vectors in the order of the texts."""
+
+    model: str
+    revision: str
+    dimension: int
+    embeddings: list[list[float]]
+
+
+class _Paged(RequestModel):
+    project: Project | None = None
+    limit: int = Field(default=10, ge=1, le=100)
+    offset: int = Field(default=0, ge=0, le=10_000)
+
+
+class VectorSearchRequest(_Paged):
+    """A search by meaning: a text, or its vector, which wins where both are given."""
+
+    query: Text | None = None
+    embedding: Vector | None = None
+    min_score: float | None = Field(default=None, ge=0, le=1, description="Least cosine similarity.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.query is None and self.embedding is None:
+            raise ValueError("give query or embedding")
+        return self
+
+
+class SearchRequest(_Paged):
+    """A search by keywords, by meaning, or by both."""
+
+    query: Text
+    embedding: Vector | None = Field(default=None, description="Vector of the query, from a caller who has it.")
+    mode: Literal["vector", "keyword", "hybrid"] = "hybrid"
+
+
+class SearchHit(BaseModel):
+    """A chunk that was found."""
+
+    id: int
+    document_id: int
+    chunk_id: int
+    position: int = Field(description="Of the chunk in its document, from 0.")
+    project: str
+    path: str
+    relative_path: str
+    title: str
+    heading: str
+    content: str
+    score: float
+    distance: float | None = Field(description="Cosine distance to the query; null where there is no vector.")
+    metadata: dict[str, Any]
+
+
+class SearchResult(BaseModel):
+    """One page of results."""
+
+    results: list[SearchHit]
+    total: int
+    offset: int
+    limit: int
+    has_more: bool
+    query_time_ms: float
+    mode: Literal["vector", "keyword", "hybrid"]
+    degraded: bool = Field(description="Only keywords were used, because there is no vector to search with.")
