@@ -6,17 +6,17 @@ cached. It holds no time of its own.
 
 import argparse
 import contextlib
+import fcntl
 import hashlib
 import os
 import sqlite3
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ai_stack.nixos_docs import schema
-from ai_stack.nixos_docs.opening import IndexRefused, validate
+from ai_stack.nixos_docs.opening import IndexRefused, full_text_summaries, validate
 from ai_stack.nixos_docs.sections import parse_document
 from ai_stack.nixos_docs.sources import Source, SourceError, SourceFile, files_of, sources_below
 from ai_stack.nixos_docs.writer import IndexWriter
@@ -62,25 +62,39 @@ def build_index(sources: Sequence[Source], target: Path, *, stopped: Callable[[]
     digest = _digest(sources, files)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise BuildError(f"{target.parent}: {error.strerror}") from error
-    temporary = Path(name)
-    try:
-        sections = _write(temporary, files, digest, stopped)
-        validate(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
+        with _locked(target.with_name(f".{target.name}.new")) as (temporary, descriptor):
+            sections = _write(temporary, files, digest, stopped)
+            validate(temporary)
+            os.fsync(descriptor)
+            temporary.replace(target)
         _sync_directory(target.parent)
     except (OSError, sqlite3.Error, IndexRefused) as error:
         raise BuildError(f"{target}: {error}") from error
-    finally:
-        for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
-            leftover.unlink(missing_ok=True)
     return BuildReport(files=len(files), sections=sections, content_digest=digest)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[tuple[Path, int]]:
+    """Create an empty file that no other process builds at the same time; yield its path and its descriptor.
+
+    The name is fixed, so that what a killed process left is used up by the next one.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between opening and locking, the other process may have made this very file the index.
+        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(descriptor)):
+            raise BlockingIOError
+        try:
+            os.truncate(descriptor, 0)
+            yield path, descriptor
+        finally:
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+                path.unlink()
+    except BlockingIOError:
+        raise BuildError(f"{path}: another process is building this index") from None
+    finally:
+        os.close(descriptor)
 
 
 def _read(files: Sequence[SourceFile]) -> list[tuple[SourceFile, bytes]]:
@@ -118,6 +132,7 @@ def _write(path: Path, files: Sequence[tuple[SourceFile, bytes]], digest: str, s
         database.execute("COMMIT")
         for table in schema.FULL_TEXT_TABLES:
             database.execute(f"INSERT INTO {table}({table}) VALUES ('optimize')")  # noqa: S608 - constants
+        database.executemany("INSERT INTO meta VALUES (?, ?)", full_text_summaries(database))
         database.execute("VACUUM")
     return writer.sections
 

@@ -22,8 +22,7 @@ def excerpt(body: str, terms: Sequence[str], limit: int) -> str:
 def _best_window(sizes: Sequence[int], hits: Sequence[frozenset[int]], limit: int) -> tuple[int, int]:
     """Return the run of lines, at most `limit` long together, that holds most different terms.
 
-    Most lines with any of them decide a tie, then the earlier place. A single line longer than the limit is a run of its
-    own.
+    Most lines with any of them decide a tie, then the earlier place. A line that is longer by itself is a run, too.
     """
     best = (0, 1)
     best_value = (-1, -1)

@@ -106,14 +106,15 @@ class Library:
     def _work_done(self, work: asyncio.Task[SyncReport]) -> None:
         self._work = None
         # Logged here, since whoever started the work may be gone.
-        if not work.cancelled() and (error := work.exception()) is not None:
+        if not work.cancelled() and (error := work.exception()) is not None and not self._stopped.is_set():
             unexpected = None if isinstance(error, FAILURES) else error
             log.error("index.exchange_failed", reason=str(error), exc_info=unexpected)
 
     async def _exchange(self, prepare: Callable[[], tuple[IndexInfo, bool]]) -> SyncReport:
         begun = time.monotonic()
         info, built = await asyncio.to_thread(prepare)
-        before, self._pool = self._pool, self._open_pool(info)
+        pool = await asyncio.to_thread(self._open_pool, info)
+        before, self._pool = self._pool, pool
         if before is not None:
             await before.aclose()
         changed = before is None or before.info.content_digest != info.content_digest

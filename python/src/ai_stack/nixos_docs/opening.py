@@ -31,9 +31,14 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What an index holds. `built_at` is None when the file does not tell (in the Nix store)."""
+    """A validated index file and what it holds.
+
+    `identity` is its device and inode: the path may be given to another file at any time. `built_at` is None when the
+    file does not tell (in the Nix store).
+    """
 
     path: Path
+    identity: tuple[int, int]
     content_digest: str
     sources: tuple[SourceInfo, ...]
     documents: int
@@ -55,6 +60,19 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(location, uri=True, isolation_level=None, check_same_thread=False)
 
 
+def full_text_summaries(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return, for each full-text table, its name and the number of its terms and of their occurrences."""
+    summaries = []
+    for table in schema.FULL_TEXT_TABLES:
+        database.execute(f"CREATE VIRTUAL TABLE temp.{table}_terms USING fts5vocab(main, {table}, row)")
+        terms, occurrences = database.execute(
+            f"SELECT count(*), total(cnt) FROM temp.{table}_terms"  # noqa: S608 - constants
+        ).fetchone()
+        database.execute(f"DROP TABLE temp.{table}_terms")
+        summaries.append((table, f"{terms} {occurrences:.0f}"))
+    return summaries
+
+
 def validate(path: Path) -> IndexInfo:
     """Read an index through and return what it holds. Blocking: some 50 ms for a few thousand sections.
 
@@ -67,6 +85,7 @@ def validate(path: Path) -> IndexInfo:
             _check_layout(database)
             _check_pages(database)
             meta = dict(database.execute("SELECT key, value FROM meta").fetchall())
+            _check_full_text(database, meta)
             documents, sections = _check_counts(database, meta)
             rows = database.execute("SELECT name, title, kind, web_url, files, sections FROM sources ORDER BY name")
             sources = tuple(SourceInfo(*row) for row in rows)
@@ -78,6 +97,7 @@ def validate(path: Path) -> IndexInfo:
     built = int(status.st_mtime)
     return IndexInfo(
         path=path,
+        identity=(status.st_dev, status.st_ino),
         content_digest=digest,
         sources=sources,
         documents=documents,
@@ -98,10 +118,13 @@ def _check_layout(database: sqlite3.Connection) -> None:
 def _check_pages(database: sqlite3.Connection) -> None:
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise IndexRefused("the index is damaged")
+
+
+def _check_full_text(database: sqlite3.Connection, meta: dict[str, str]) -> None:
     # quick_check knows nothing of full-text data; reading the whole vocabulary reads all of it.
-    for table in schema.FULL_TEXT_TABLES:
-        database.execute(f"CREATE VIRTUAL TABLE temp.{table}_terms USING fts5vocab(main, {table}, row)")
-        database.execute(f"SELECT count(*), sum(cnt) FROM temp.{table}_terms").fetchone()  # noqa: S608 - constants
+    for table, summary in full_text_summaries(database):
+        if meta[table] != summary:
+            raise IndexRefused("the full-text data of the index is damaged")
 
 
 def _check_counts(database: sqlite3.Connection, meta: dict[str, str]) -> tuple[int, int]:
@@ -115,3 +138,12 @@ def _check_counts(database: sqlite3.Connection, meta: dict[str, str]) -> tuple[i
     if not sections:
         raise IndexRefused("the index is empty")
     return documents, sections
+
+
+def is_same_file(info: IndexInfo) -> bool:
+    """Whether the path still leads to the file that was validated."""
+    try:
+        status = info.path.stat()
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == info.identity

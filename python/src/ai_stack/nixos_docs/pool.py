@@ -1,13 +1,14 @@
-"""Searches an index from the event loop: a few threads, each with its own connection."""
+"""Searches an index from the event loop: a few threads, and a connection for each."""
 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ai_stack.nixos_docs.opening import IndexInfo
+from ai_stack.nixos_docs.opening import IndexInfo, IndexRefused, is_same_file
 from ai_stack.nixos_docs.reader import IndexReader, SearchTimeout
 from ai_stack.service.errors import DeadlineExceeded, Unavailable
 from ai_stack.service.resilience import remaining
@@ -19,13 +20,17 @@ Expired = Callable[[], bool]
 
 
 class IndexPool:
-    """The readers of one index file. To be used from one event loop.
+    """The readers of one index file. Made in any thread (which opens the file), then used from one event loop.
 
     Args:
         info: of the validated file.
         threads: searches that run at the same time.
         queue: searches that may wait beside them.
         timeout: seconds that a search may take, waiting included.
+
+    Raises:
+        IndexRefused: the path has been given to another file than the validated one.
+        sqlite3.Error: the file cannot be opened.
     """
 
     def __init__(self, info: IndexInfo, *, threads: int, queue: int, timeout: float) -> None:
@@ -34,8 +39,11 @@ class IndexPool:
         self._capacity = threads + queue
         self._busy = 0
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="index")
-        self._local = threading.local()
-        self._readers: list[IndexReader] = []
+        # One for each thread, and opened now: later the path may lead to another file.
+        self._readers = deque(IndexReader(info.path) for _ in range(threads))
+        if not is_same_file(info):
+            self._close()
+            raise IndexRefused("the file was replaced while it was opened")
 
     async def run(self, job: Callable[[IndexReader, Expired], T]) -> T:
         """Run `job` in a thread, with that thread's reader and a function that says when to give up.
@@ -57,9 +65,11 @@ class IndexPool:
             return abandoned.is_set() or time.monotonic() >= end
 
         def work() -> T:
-            if expired():
-                raise SearchTimeout
-            return job(self._reader(), expired)
+            reader = self._readers.pop()
+            try:
+                return job(reader, expired)
+            finally:
+                self._readers.append(reader)
 
         self._busy += 1
         try:
@@ -75,13 +85,6 @@ class IndexPool:
     async def aclose(self) -> None:
         """Let running searches end and close the file."""
         await asyncio.to_thread(self._close)
-
-    def _reader(self) -> IndexReader:
-        reader: IndexReader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = self._local.reader = IndexReader(self.info.path)
-            self._readers.append(reader)
-        return reader
 
     def _close(self) -> None:
         self._executor.shutdown(wait=True)

@@ -1,4 +1,4 @@
-"""Searches an index: one reader per thread."""
+"""Searches an index."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -122,6 +122,8 @@ class IndexReader:
         Raises:
             SearchTimeout: `expired` said so.
         """
+        if expired():
+            raise SearchTimeout
         self._database.set_progress_handler(lambda: int(expired()), _CHECK_EVERY)
         try:
             wanted, corrections = self._corrected(terms(question)[:MAX_TERMS], expired)

@@ -50,13 +50,17 @@ def sources_below(root: Path) -> list[Source]:
         SourceError: not a directory, or a folder whose name cannot name a source.
     """
     resolved = _directory(root)
+    try:
+        entries = sorted(resolved.iterdir())
+    except OSError as error:
+        raise SourceError(f"{root}: {error.strerror}") from error
     found = []
-    if any(entry.is_file() and entry.suffix.lower() in SUFFIXES for entry in resolved.iterdir()):
+    if any(entry.is_file() and entry.suffix.lower() in SUFFIXES for entry in entries):
         found.append(Source(name=_valid_name(root.absolute().name or "root"), root=resolved, recursive=False))
     # A folder may be a link: a directory of links is how a NixOS configuration puts sources together.
     found.extend(
         Source(name=_valid_name(entry.name), root=entry.resolve())
-        for entry in sorted(resolved.iterdir())
+        for entry in entries
         if entry.is_dir() and not entry.name.startswith(".")
     )
     return found
@@ -71,7 +75,11 @@ def files_of(sources: Iterable[Source]) -> list[SourceFile]:
     files: dict[str, SourceFile] = {}
     for source in sources:
         root = _directory(source.root)
-        for location in _walk(root, source.recursive):
+        try:
+            locations = list(_walk(root, source.recursive))
+        except OSError as error:
+            raise SourceError(f"{error.filename}: {error.strerror}") from error
+        for location in locations:
             path = f"{source.name}/{location.relative_to(root).as_posix()}"
             if path in files:
                 raise SourceError(f"{files[path].location} and {location} would both be {path}: name the sources apart")
@@ -83,7 +91,7 @@ def files_of(sources: Iterable[Source]) -> list[SourceFile]:
 
 def _walk(root: Path, recursive: bool) -> Iterator[Path]:
     """Yield the documentation files below a directory. Hidden ones and links are left out: a link may lead anywhere."""
-    for directory, folders, names in os.walk(root):
+    for directory, folders, names in os.walk(root, onerror=_raise):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         for name in names:
             location = Path(directory, name)
@@ -94,6 +102,10 @@ def _walk(root: Path, recursive: bool) -> Iterator[Path]:
                 log.warning("documents.too_large", path=str(location), bytes=size, limit=MAX_FILE_BYTES)
                 continue
             yield location
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _directory(path: Path) -> Path:

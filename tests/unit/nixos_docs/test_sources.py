@@ -1,0 +1,62 @@
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from ai_stack.nixos_docs import sources
+from ai_stack.nixos_docs.sources import Source, SourceError, files_of, sources_below
+
+WriteDocs = Callable[[Mapping[str, str]], Path]
+
+
+def paths(root: Path) -> list[str]:
+    return [file.path for file in files_of(sources_below(root))]
+
+
+def test_folders_are_sources_and_files_beside_them_belong_to_the_directory(write_docs: WriteDocs) -> None:
+    root = write_docs({"b/x.md": "", "a/deep/y.rst": "", "top.md": "", "a/data.json": "", "a/z.MD": ""})
+    assert paths(root) == ["a/deep/y.rst", "a/z.MD", "b/x.md", "docs/top.md"]
+
+
+def test_hidden_files_and_folders_are_left_out(write_docs: WriteDocs) -> None:
+    assert paths(write_docs({"a/x.md": "", ".git/y.md": "", "a/.hidden/z.md": "", "a/.w.md": ""})) == ["a/x.md"]
+
+
+def test_a_link_inside_a_source_is_not_followed(write_docs: WriteDocs, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.md"
+    secret.write_text("secret")
+    root = write_docs({"a/x.md": ""})
+    (root / "a" / "link.md").symlink_to(secret)
+    (root / "a" / "folder").symlink_to(tmp_path)
+    assert paths(root) == ["a/x.md"]
+
+
+def test_a_source_may_itself_be_a_link(write_docs: WriteDocs, tmp_path: Path) -> None:
+    root = write_docs({"a/x.md": ""})
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "b").symlink_to(root / "a")
+    assert paths(linked) == ["b/x.md"]
+
+
+def test_two_files_of_one_path_are_an_error_that_names_both(write_docs: WriteDocs) -> None:
+    root = write_docs({"a/x.md": "", "b/x.md": ""})
+    with pytest.raises(SourceError, match=r"a/x.md and .*b/x.md would both be s/x.md"):
+        files_of([Source("s", root / "a"), Source("s", root / "b")])
+
+
+def test_a_missing_directory_and_an_empty_one_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="not a directory"):
+        sources_below(tmp_path / "missing")
+    with pytest.raises(SourceError, match="no documentation file"):
+        files_of(sources_below(tmp_path))
+
+
+def test_a_folder_with_a_name_that_cannot_be_a_source_is_an_error(write_docs: WriteDocs) -> None:
+    with pytest.raises(SourceError, match="cannot name a source"):
+        sources_below(write_docs({"my docs/x.md": ""}))
+
+
+def test_a_file_too_large_for_documentation_is_left_out(write_docs: WriteDocs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 10)
+    assert paths(write_docs({"a/x.md": "short", "a/y.md": "much too long"})) == ["a/x.md"]
