@@ -126,6 +126,31 @@ def test_a_shutdown_does_not_wait_for_a_collector_that_does_not_answer(
     assert len(log_lines.all()) <= 1
 
 
+def test_a_shutdown_tries_nothing_more_when_the_collector_is_known_to_be_absent(
+    monkeypatch: pytest.MonkeyPatch, absent: str, log_lines: LogLines
+) -> None:
+    handle = configured(monkeypatch, absent, OTEL_BSP_SCHEDULE_DELAY="10", OTEL_EXPORTER_OTLP_TIMEOUT="0.2")
+    with span("lost"):
+        pass
+    wait_for_line(log_lines, "traces.export_failed")
+    begun = time.monotonic()
+    handle.shutdown(timeout=20)
+    assert time.monotonic() - begun < SOON
+    assert len(log_lines.all()) == 1
+
+
+def test_an_unknown_protocol_is_reported_and_the_default_used(
+    monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    with http_receiver() as received:
+        handle = configured(monkeypatch, received.url, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
+        with span("found"):
+            pass
+        handle.shutdown()
+        received.wait_for("found")
+    assert [line["variable"] for line in log_lines.all()] == ["OTEL_EXPORTER_OTLP_PROTOCOL"]
+
+
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_a_process_ends_although_its_collector_hangs(silent: str, protocol: str) -> None:
     program = f"""

@@ -1,10 +1,13 @@
 """Sampling and the description of a service in its spans."""
 
+from collections.abc import Sequence
+
 import pytest
-from opentelemetry.sdk.trace import sampling
+from opentelemetry.sdk.trace import ReadableSpan, sampling
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ai_stack.service import tracing
-from ai_stack.service.trace_export import choose_sampler, describe_service
+from ai_stack.service.trace_export import QuietExporter, choose_sampler, describe_service
 from support.logs import LogLines
 
 
@@ -69,3 +72,34 @@ def test_the_environment_may_rename_and_describe_the_service() -> None:
         describe_service("aidb", "1.2.3", {"OTEL_RESOURCE_ATTRIBUTES": "service.name=a"}).attributes["service.name"]
         == "a"
     )
+
+
+class Broken(SpanExporter):
+    """Raises, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.exports = 0
+        self.shutdowns = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.exports += 1
+        raise RuntimeError("the password is hunter2")
+
+    def shutdown(self) -> None:
+        self.shutdowns += 1
+
+
+def test_an_exporter_that_raises_is_reported_once_by_type(log_lines: LogLines) -> None:
+    exporter = QuietExporter(Broken())
+    assert [exporter.export([]) for _ in range(3)] == [SpanExportResult.FAILURE] * 3
+    assert [line["reason"] for line in log_lines.named("traces.export_failed")] == ["RuntimeError"]
+    assert "hunter2" not in log_lines.text
+
+
+def test_a_closed_exporter_is_left_alone() -> None:
+    broken = Broken()
+    exporter = QuietExporter(broken)
+    exporter.shutdown()
+    exporter.shutdown()
+    assert exporter.export([]) is SpanExportResult.FAILURE
+    assert (broken.exports, broken.shutdowns) == (0, 1)

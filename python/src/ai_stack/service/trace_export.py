@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from ai_stack.service.logs import get_logger
 from ai_stack.service.tracing import TRACER_NAME
 
-# What these would say for each batch and each dropped span while there is no collector, `_QuietExporter` says once.
+# What these would say for each batch and each dropped span while there is no collector, `QuietExporter` says once.
 _NOISY = (
     "opentelemetry.exporter.otlp.common.http",
     "opentelemetry.exporter.otlp.proto.grpc.exporter",
@@ -47,7 +47,7 @@ class ExportPipeline:
         sampler = choose_sampler(sample_rate, environ)
         for name in _NOISY:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._exporter = _QuietExporter(_otlp_exporter(environ))
+        self._exporter = QuietExporter(_otlp_exporter(environ))
         self._processor = BatchSpanProcessor(self._exporter)
         # `shutdown` is called by the service; at exit it could block for 30 s.
         provider = TracerProvider(
@@ -68,7 +68,7 @@ class ExportPipeline:
         self._exporter.shutdown()
 
 
-class _QuietExporter(SpanExporter):
+class QuietExporter(SpanExporter):
     """Reports the first failure of a row and the recovery from it, instead of every failure."""
 
     def __init__(self, exporter: SpanExporter) -> None:
@@ -102,9 +102,6 @@ class _QuietExporter(SpanExporter):
                 return
             self._closed = True
         self._exporter.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._exporter.force_flush(timeout_millis)
 
 
 def choose_sampler(sample_rate: float | None, environ: Mapping[str, str]) -> sampling.Sampler:
