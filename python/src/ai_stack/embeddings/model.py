@@ -66,6 +66,8 @@ class ModelSpec:
     max_sequence_length: int
     """Longest input in tokens, special tokens included."""
     weights_sha256: str
+    weights_modified: int
+    """Unix time."""
 
     @property
     def dimensions(self) -> int:
@@ -106,6 +108,7 @@ def read_model(directory: Path, name: str) -> ModelSpec:
         lowercase=bool(limits.get("do_lower_case", False)),
         max_sequence_length=_max_sequence_length(directory, limits, config),
         weights_sha256=_sha256(directory / WEIGHTS_FILE),
+        weights_modified=int((directory / WEIGHTS_FILE).stat().st_mtime),
     )
 
 

@@ -1,0 +1,83 @@
+"""Requests and answers of the API.
+
+`/embed` has the shape of Hugging Face's text-embeddings-inference, `/v1` that of OpenAI's API reference ("Create
+embeddings", "List models").
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from ai_stack.service.endpoint import RequestModel
+
+
+class EmbedRequest(RequestModel):
+    """Texts for `/embed`."""
+
+    inputs: str | list[str] = Field(description="One text or several.")
+    normalize: bool = Field(default=True, description="Scale vectors to unit length.")
+    truncate: bool = Field(default=True, description="Cut texts that are longer than the model reads; false: 422.")
+
+
+class OpenAIEmbeddingsRequest(RequestModel):
+    """Texts for `/v1/embeddings`. Lists of token numbers are not taken: they belong to another tokenizer."""
+
+    input: str | list[str] = Field(description="One text or several.")
+    model: str | None = Field(default=None, description="Not looked at: a service has one model, which it names.")
+    encoding_format: Literal["float", "base64"] = Field(
+        default="float", description="base64: the vector's little-endian float32 numbers."
+    )
+    dimensions: int | None = Field(default=None, ge=1, description="Only the model's own number.")
+    user: str | None = Field(default=None, description="Not looked at.")
+
+
+class OpenAIEmbedding(BaseModel):
+    """One vector."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class OpenAIUsage(BaseModel):
+    """Tokens computed, special ones included."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class OpenAIEmbeddingsResponse(BaseModel):
+    """Answer of `/v1/embeddings`."""
+
+    object: Literal["list"]
+    data: list[OpenAIEmbedding]
+    model: str
+    usage: OpenAIUsage
+
+
+class OpenAIModel(BaseModel):
+    """A model that can be asked."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="Unix time of the weights' file.")
+    owned_by: str = "ai-stack"
+
+
+class OpenAIModelList(BaseModel):
+    """Answer of `/v1/models`."""
+
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
+
+
+class InfoResponse(BaseModel):
+    """The model and what a request may hold."""
+
+    model: str
+    revision: str = Field(description="SHA-256 of the weights.")
+    dimensions: int
+    max_sequence_length: int = Field(description="Tokens that the model reads of a text, special ones included.")
+    max_batch_size: int = Field(description="Most texts of a request.")
+    max_input_characters: int = Field(description="Most characters of a text.")
+    status: Literal["ready"] = "ready"
