@@ -99,7 +99,7 @@ class _Wiring:
         if self._settings.qdrant_path is not None:
             return await VectorStore.directory(self._settings.qdrant_path)
         key = self._settings.qdrant_api_key
-        return VectorStore.server(
+        return await VectorStore.server(
             self._settings.qdrant_url,
             api_key=None if key is None else key.get_secret_value(),
             timeout=self._settings.store_deadline,

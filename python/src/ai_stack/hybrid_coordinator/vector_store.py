@@ -66,13 +66,14 @@ class VectorStore:
         self._runner = runner
 
     @classmethod
-    def server(cls, url: str, *, api_key: str | None, timeout: float) -> Self:
+    async def server(cls, url: str, *, api_key: str | None, timeout: float) -> Self:
         """Return a store on the server at `url`; connects on first use.
 
         Args:
             timeout: seconds for one request, as a bound of last resort.
         """
-        return cls(_Server(url, api_key, timeout))
+        # On a thread, since the library reads files: its own version, and certificates.
+        return cls(await asyncio.to_thread(_Server, url, api_key, timeout))
 
     @classmethod
     async def directory(cls, path: Path) -> Self:
@@ -185,43 +186,44 @@ class _Server:
 class _Directory:
     """Local mode on a thread of its own, where its SQLite connections live."""
 
-    def __init__(self, thread: ThreadPoolExecutor, loop: asyncio.Runner, client: AsyncQdrantClient) -> None:
+    def __init__(self, thread: ThreadPoolExecutor, client: AsyncQdrantClient) -> None:
         self._thread = thread
-        self._loop = loop
         self._client = client
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        def open_() -> tuple[asyncio.Runner, AsyncQdrantClient]:
+        def open_() -> AsyncQdrantClient:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return asyncio.Runner(), AsyncQdrantClient(path=str(path))
+            return AsyncQdrantClient(path=str(path))
 
         thread = ThreadPoolExecutor(1, thread_name_prefix="qdrant-local")
         try:
-            loop, client = await asyncio.wrap_future(thread.submit(open_))
+            client = await asyncio.wrap_future(thread.submit(open_))
         except RuntimeError as error:
             thread.shutdown(wait=False)
             raise VectorStoreInUse(f"{path}: already in use by another process") from error
-        return cls(thread, loop, client)
+        return cls(thread, client)
 
     async def run(self, operation: Operation[T]) -> T:
-        async def call() -> T:
-            return await operation(self._client)
-
-        def drive() -> T:
-            return self._loop.run(call())
-
         try:
-            return await asyncio.wrap_future(self._thread.submit(drive))
+            return await asyncio.wrap_future(self._thread.submit(_finish, operation, self._client))
         except ValueError as error:
             # Its only sign of an unknown collection is the text.
             kind = CollectionMissing if "not found" in str(error) else VectorStoreError
             raise kind(str(error)) from error
 
     async def close(self) -> None:
-        def close() -> None:
-            self._loop.run(self._client.close())
-            self._loop.close()
+        await asyncio.wrap_future(self._thread.submit(_finish, AsyncQdrantClient.close, self._client))
+        self._thread.shutdown(wait=False)
 
-        await asyncio.wrap_future(self._thread.submit(close))
-        self._thread.shutdown()
+
+def _finish(operation: Operation[T], client: AsyncQdrantClient) -> T:
+    """Run an operation of local mode to its end, without an event loop: it never waits for one."""
+    coroutine = operation(client).__await__()
+    try:
+        next(coroutine)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    raise RuntimeError("an operation of Qdrant's local mode waited for an event loop")
