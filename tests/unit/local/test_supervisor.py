@@ -127,11 +127,12 @@ async def test_a_child_that_ignores_the_request_to_end_is_killed(tmp_path: Path)
 
 
 async def test_hurry_ends_a_stop_that_waits(tmp_path: Path) -> None:
-    made = supervisor(child(tmp_path, "a", STUBBORN), stop_timeout=1000)
+    hurry = asyncio.Event()
+    made = Supervisor([child(tmp_path, "a", STUBBORN)], on_change=lambda: None, stop_timeout=1000, hurry=hurry)
     await made.start()
     stopping = asyncio.create_task(made.stop())
     await asyncio.sleep(0)
-    made.hurry()
+    hurry.set()
     await asyncio.wait_for(stopping, 20)
 
 

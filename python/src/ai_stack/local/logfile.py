@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 LIMIT_BYTES = 10 * 1024 * 1024
@@ -36,17 +36,25 @@ def last_lines(path: Path, count: int, window: int = 256 * 1024) -> list[str]:
     return lines[-count:]
 
 
-def follow(path: Path, pause: float = 0.2) -> Iterator[str]:
-    """Yield text as it is appended to a log, for ever; a log that was emptied is read from its start."""
-    position = path.stat().st_size if path.exists() else 0
+def follow(paths: Sequence[Path], pause: float = 0.2) -> Iterator[tuple[Path, str]]:
+    """Yield lines as they are appended to logs, for ever; a log that was emptied is read from its start.
+
+    Args:
+        paths: the logs; they need not exist yet.
+        pause: seconds between two looks.
+    """
+    positions = {path: path.stat().st_size if path.exists() else 0 for path in paths}
     while True:
-        size = path.stat().st_size if path.exists() else 0
-        if size < position:
-            position = 0
-        if size > position:
+        for path, position in positions.items():
+            size = path.stat().st_size if path.exists() else 0
+            if size == position:
+                continue
             with path.open("rb") as stream:
-                stream.seek(position)
-                text = stream.read(size - position)
-            position += len(text)
-            yield text.decode(errors="replace")
+                stream.seek(position if size > position else 0)
+                text = stream.read()
+            # A line that is still being written is left for the next look.
+            whole = text[: text.rfind(b"\n") + 1]
+            positions[path] = (position if size > position else 0) + len(whole)
+            for line in whole.decode(errors="replace").splitlines():
+                yield path, line
         time.sleep(pause)

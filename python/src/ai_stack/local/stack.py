@@ -43,14 +43,21 @@ class Stack:
         state: its state directory.
         blueprint: what it consists of.
         on_change: called after every change of a child's status.
+        hurry: once set, stopping uses force at once.
     """
 
-    def __init__(self, state: Path, blueprint: Blueprint, on_change: Callable[[Mapping[str, Status]], None]) -> None:
+    def __init__(
+        self,
+        state: Path,
+        blueprint: Blueprint,
+        on_change: Callable[[Mapping[str, Status]], None],
+        hurry: asyncio.Event | None,
+    ) -> None:
         self.state = state
         self.blueprint = blueprint
         self._on_change = on_change
         self._up = False
-        self.supervisor = Supervisor(blueprint.children, on_change=self._changed)
+        self.supervisor = Supervisor(blueprint.children, on_change=self._changed, hurry=hurry)
 
     @property
     def record(self) -> StackRecord:
@@ -99,6 +106,7 @@ async def running(
     state: Path,
     build: Callable[[Path], Blueprint],
     on_change: Callable[[Mapping[str, Status]], None] = lambda _: None,
+    hurry: asyncio.Event | None = None,
 ) -> AsyncIterator[Stack]:
     """Bring a stack up, and down again at the end of the block.
 
@@ -106,6 +114,7 @@ async def running(
         state: state directory, made if missing.
         build: makes the blueprint; blocking, called after leftovers of an earlier run have gone.
         on_change: called after every change of a child's status.
+        hurry: once set, stopping uses force at once.
 
     Raises:
         AlreadyRunningError: another process runs a stack there.
@@ -114,7 +123,7 @@ async def running(
     state = await asyncio.to_thread(private_directory, state)
     with StateLock(state):
         await asyncio.to_thread(recover, state)
-        stack = Stack(state, await asyncio.to_thread(build, state), on_change)
+        stack = Stack(state, await asyncio.to_thread(build, state), on_change, hurry)
         logs = asyncio.create_task(stack.keep_logs_small())
         try:
             await stack.start()

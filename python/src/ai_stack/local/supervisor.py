@@ -69,12 +69,20 @@ class Supervisor:
         children: in any order.
         on_change: called in the event loop after every change of `status`.
         stop_timeout: seconds a child gets to end in order.
+        hurry: once set, a running or later `stop` uses force at once.
 
     Raises:
         ValueError: a name is there twice, or required and missing.
     """
 
-    def __init__(self, children: Sequence[Child], *, on_change: Callable[[], None], stop_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        on_change: Callable[[], None],
+        stop_timeout: float = 10.0,
+        hurry: asyncio.Event | None = None,
+    ) -> None:
         self._children = {child.program.name: child for child in children}
         if len(self._children) != len(children):
             raise ValueError("two children have the same name")
@@ -86,7 +94,7 @@ class Supervisor:
         self._ready = {name: asyncio.Event() for name in self._children}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._hurry = asyncio.Event()
+        self._hurry = hurry or asyncio.Event()
 
     async def start(self) -> None:
         """Start every child and return when all are ready; restarts go on in the background.
@@ -123,10 +131,6 @@ class Supervisor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for names in reversed(self._levels()):
             await asyncio.gather(*(self._stop_child(name) for name in names))
-
-    def hurry(self) -> None:
-        """Let a running or later `stop` use force at once."""
-        self._hurry.set()
 
     def _levels(self) -> list[tuple[str, ...]]:
         sorter = TopologicalSorter({name: child.requires for name, child in self._children.items()})
