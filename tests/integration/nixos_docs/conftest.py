@@ -1,0 +1,63 @@
+"""The service over a few documents, on a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_stack.nixos_docs.app import create_app
+from ai_stack.nixos_docs.settings import NixosDocsSettings
+from support.http import Answer, Api, Keys, api, make_keys, running
+
+RunDocs = Callable[..., AbstractAsyncContextManager[Api]]
+
+FIREWALL = (
+    "# Firewall {#sec-firewall}\n\nNixOS blocks incoming connections.\n\n"
+    "## Opening ports {#sec-ports}\n\nSet `networking.firewall.allowedTCPPorts` to open a port.\n"
+)
+GARBAGE = ".. _sec-gc:\n\nCleaning the store\n------------------\n\nRun the garbage collector to free space.\n"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return make_keys(tmp_path)
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """A directory with two sources."""
+    root = tmp_path / "docs"
+    (root / "nixos-modules").mkdir(parents=True)
+    (root / "wiki").mkdir()
+    (root / "nixos-modules" / "firewall.md").write_text(FIREWALL)
+    (root / "wiki" / "garbage.rst").write_text(GARBAGE)
+    return root
+
+
+@pytest.fixture
+def run_docs(keys: Keys, docs: Path, tmp_path: Path) -> RunDocs:
+    """Run the service; yields a client with the key that may read, at once or when the service is ready."""
+
+    @asynccontextmanager
+    async def run(*, ready: bool = True, **changes: Any) -> AsyncIterator[Api]:
+        values = {"port": 0, "api_keys_file": keys.path, "index": tmp_path / "index.sqlite", "docs": docs, **changes}
+        app = create_app(NixosDocsSettings(**values))
+        async with running(app) as base, api(base, keys.read) as client:
+            if ready:
+                await wait_for(client, 200)
+            yield client
+
+    return run
+
+
+async def wait_for(client: Api, status: int) -> Answer:
+    """Return the first readiness answer with this status."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = await client("GET", "/health/ready")
+            if answer.status == status:
+                return answer
+            await asyncio.sleep(0.01)
