@@ -1,9 +1,7 @@
 """The ONNX engine against vectors that torch and transformers computed from the same weights."""
 
-import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +13,7 @@ from ai_stack.embeddings.model import ModelSpec, Pooling, read_model
 from ai_stack.embeddings.tokens import TextTokenizer
 from support.model import MODEL_NAME
 
-DATA = Path(__file__).parents[2] / "data" / "minilm"
-
-
-@dataclass(frozen=True)
-class Reference:
-    texts: list[str]
-    tokens: list[int]
-    truncated: list[bool]
-    pooled: Vectors
-
-
-@pytest.fixture(scope="module")
-def reference() -> Reference:
-    described = json.loads((DATA / "reference.json").read_text())
-    with np.load(DATA / "reference.npz") as arrays:
-        pooled = arrays["pooled"]
-    return Reference(
-        texts=[item["text"] for item in described],
-        tokens=[item["tokens"] for item in described],
-        truncated=[item["truncated"] for item in described],
-        pooled=pooled,
-    )
+from .reference import Reference
 
 
 @pytest.fixture(scope="module")
