@@ -41,6 +41,9 @@ let
     proxy_next_upstream_tries 2;
   '';
 
+  # To the journal, in the form of the services' own lines. No query string: it may hold what a person asked.
+  accessLog = "access_log syslog:server=unix:/dev/log,nohostname,tag=ai_stack_gateway ai_stack;";
+
   # The same envelope as the services' own errors.
   failure = status: text: more: ''
     internal;
@@ -152,7 +155,7 @@ in
               ssl = true;
             }) gateway.listenAddresses;
             extraConfig = ''
-              access_log syslog:server=unix:/dev/log,nohostname,tag=ai_stack_gateway ai_stack;
+              ${accessLog}
               include ${securityHeaders};
               client_header_timeout 15s;
               client_body_timeout 30s;
@@ -162,7 +165,7 @@ in
               error_page 404 @ai_stack_unknown;
               error_page 413 @ai_stack_too_large;
               error_page 429 @ai_stack_too_many;
-              error_page 500 502 503 @ai_stack_down;
+              error_page 500 502 503 =503 @ai_stack_down;
               error_page 504 @ai_stack_slow;
             '';
             locations = lib.mkMerge (
@@ -187,6 +190,7 @@ in
               inherit addr;
               port = gateway.httpPort;
             }) gateway.listenAddresses;
+            extraConfig = accessLog;
             locations."/".return =
               "301 https://$host${lib.optionalString (gateway.httpsPort != 443) ":${toString gateway.httpsPort}"}$request_uri";
           };

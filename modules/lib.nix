@@ -81,4 +81,7 @@ rec {
   secretPath = name: file: if file != null then file else "${state}/secrets/${name}";
 
   enabled = services: lib.filterAttrs (_: service: service.enable) services;
+
+  # Whether anything of the stack runs on this machine.
+  active = cfg: cfg.enable || enabled cfg.services != { };
 }

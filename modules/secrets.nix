@@ -155,7 +155,7 @@ in
     };
   };
 
-  config = lib.mkIf (services != { }) {
+  config = lib.mkIf (common.active cfg) {
     services.ai-stack.secrets.registry = lib.mapAttrs' (
       name: service:
       lib.nameValuePair "upstream-${name}" {

@@ -98,7 +98,7 @@ in
     );
   };
 
-  config = lib.mkIf (services != { }) {
+  config = lib.mkIf (common.active cfg) {
     services.ai-stack.ports = lib.mapAttrs' (
       name: service: lib.nameValuePair "services.${name}" service.ports
     ) services;

@@ -78,6 +78,14 @@ class Machine:
         """Return an attribute of eval.nix, or anything below it, as Python data."""
         return _get(self, what)
 
+    def build(self, what: str) -> Path:
+        """Return the store path of a derivation below an attribute of eval.nix, built.
+
+        Raises:
+            EvaluationError: it cannot be evaluated or built.
+        """
+        return _build(self, what)
+
     def problems(self) -> list[str]:
         """Return the messages of the assertions that fail."""
         failed: list[str] = self.get("problems.failed")
@@ -97,11 +105,30 @@ class Machine:
         return Unit.parse(self.units()[name])
 
 
+def _expression(machine: Machine, what: str) -> str:
+    flag = "true" if machine.framework else "false"
+    return f"(import ./tests/nix/eval.nix {{ framework = {flag}; module = ({machine.module}); }}).{what}"
+
+
 @functools.cache
 def _get(machine: Machine, what: str) -> Any:
-    flag = "true" if machine.framework else "false"
-    expression = f"(import ./tests/nix/eval.nix {{ framework = {flag}; module = ({machine.module}); }}).{what}"
-    return json.loads(instantiate(expression, "--eval", "--strict", "--json"))
+    return json.loads(instantiate(_expression(machine, what), "--eval", "--strict", "--json"))
+
+
+@functools.cache
+def _build(machine: Machine, what: str) -> Path:
+    derivation = instantiate(_expression(machine, what)).strip().split("!")[0]
+    result = subprocess.run(
+        # The stand-in's builders use the programs of the machine.
+        ["nix-store", "--option", "sandbox", "false", "--realise", derivation],
+        capture_output=True,
+        text=True,
+        timeout=10 * TIMEOUT,
+        check=False,
+    )
+    if result.returncode:
+        raise EvaluationError(result.stderr)
+    return Path(result.stdout.split()[0])
 
 
 @dataclass(frozen=True)
