@@ -19,7 +19,7 @@ DIMENSIONS = 32
 def vector_of(text: str) -> list[float]:
     """A unit vector that is near to that of texts with the same words."""
     total = np.zeros(DIMENSIONS)
-    for word in re.findall(r"\w+", text.casefold()):
+    for word in re.findall(r"\w+", text.casefold()) or [text]:
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8])
         total += np.random.default_rng(seed).standard_normal(DIMENSIONS)
     norm = float(np.linalg.norm(total))

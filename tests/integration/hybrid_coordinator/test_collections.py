@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ai_stack.hybrid_coordinator.learned import ModelMismatch
+from ai_stack.hybrid_coordinator.learned import StoredVectorsOfAnotherModel
 from ai_stack.hybrid_coordinator.vector_store import VectorStoreInUse
 from support.http import Answer, Api
 
@@ -96,7 +96,9 @@ async def test_vectors_of_another_model_stop_the_start_and_both_are_named(start:
     async with start() as hybrid:
         await put(hybrid)
     fakes.embeddings.info |= {"model": "other-model", "revision": "0" * 64}
-    with pytest.raises(ModelMismatch, match=r"bag-of-words \(revision f{12}.*other-model \(revision 0{12}"):
+    with pytest.raises(
+        StoredVectorsOfAnotherModel, match=r"bag-of-words \(revision f{12}.*other-model \(revision 0{12}"
+    ):
         async with start():
             pass
 

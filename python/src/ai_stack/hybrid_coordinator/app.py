@@ -10,7 +10,7 @@ from ai_stack.hybrid_coordinator import probes
 from ai_stack.hybrid_coordinator.augment import Augmenter
 from ai_stack.hybrid_coordinator.embedder import Embedder
 from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, SETTINGS, STATISTICS
-from ai_stack.hybrid_coordinator.learned import Collections
+from ai_stack.hybrid_coordinator.learned import Collections, ModelMismatch, StoredVectorsOfAnotherModel
 from ai_stack.hybrid_coordinator.preparation import Preparation
 from ai_stack.hybrid_coordinator.prompt import PromptBuilder
 from ai_stack.hybrid_coordinator.records import COLLECTIONS as SPECS
@@ -86,9 +86,7 @@ class _Wiring:
             app[AUGMENTER] = self._augmenter(embedder, collections, session)
             self._register_probes(session, store, collections)
             preparation = Preparation(embedder, collections)
-            # Raises when the model is known to be another one: better not to start than to answer from wrong vectors.
-            with deadline(STARTUP_SECONDS):
-                await preparation.once()
+            await _first_preparation(preparation)
             keeping = asyncio.create_task(preparation.keep())
             yield
             keeping.cancel()
@@ -148,6 +146,15 @@ class _Wiring:
             store=store,
             collections=collections,
         )
+
+
+async def _first_preparation(preparation: Preparation) -> None:
+    try:
+        with deadline(STARTUP_SECONDS):
+            await preparation.once()
+    except ModelMismatch as error:
+        # Better not to start than to answer from vectors that mean something else.
+        raise StoredVectorsOfAnotherModel(error.message) from None
 
 
 def _guards(registry: GuardRegistry, settings: HybridSettings) -> dict[str, Guard]:

@@ -19,6 +19,7 @@ from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, StoredCo
 from ai_stack.service.errors import Conflict, Unavailable
 from ai_stack.service.guard import Guard
 from ai_stack.service.logs import get_logger
+from ai_stack.service.settings import SettingsError
 from ai_stack.service.tracing import span
 
 T = TypeVar("T")
@@ -34,6 +35,10 @@ class ModelMismatch(Conflict):
             f"collection {collection} holds vectors of {stored}, but the embeddings service runs {running}; "
             "run that model again, or remove the collection and store its items anew"
         )
+
+
+class StoredVectorsOfAnotherModel(SettingsError):
+    """As `ModelMismatch`, found at start."""
 
 
 class NotPrepared(Unavailable):

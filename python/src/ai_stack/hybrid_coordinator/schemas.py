@@ -4,13 +4,19 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field
 
 from ai_stack.hybrid_coordinator.records import Line, Lines, Text
 from ai_stack.service.endpoint import QueryModel, RequestModel
 
-# At least one character that is not white space.
-Question = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=r"\S")]
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
+Question = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_not_blank)]
 
 
 class AugmentRequest(RequestModel):

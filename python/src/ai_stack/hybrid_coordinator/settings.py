@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from ai_stack.service.settings import Section, ServiceSettings
+from ai_stack.service.settings import Port, Section, ServiceSettings
 
 
 class CollectionSettings(Section):
@@ -18,7 +18,9 @@ class CollectionSettings(Section):
 class CollectionsSettings(Section):
     """Settings per collection."""
 
-    best_practices: CollectionSettings = CollectionSettings(limit=2, threshold=0.75)
+    best_practices: CollectionSettings = Field(
+        default=CollectionSettings(limit=2, threshold=0.75), description="Collection `best-practices`."
+    )
 
 
 class HnswSettings(Section):
@@ -36,13 +38,17 @@ class HybridSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="AI_STACK_HYBRID_COORDINATOR_")
 
-    port: int = Field(default=8092, ge=0, le=65535)
+    port: Port = 8092
 
-    embeddings_url: str = "http://127.0.0.1:8081"
-    aidb_url: str | None = Field(default="http://127.0.0.1:8091", description="null: not searched.")
-    nixos_docs_url: str | None = Field(default="http://127.0.0.1:8094", description="null: not searched.")
-    qdrant_url: str = "http://127.0.0.1:6333"
-    qdrant_api_key: SecretStr | None = None
+    embeddings_url: str = Field(default="http://127.0.0.1:8081", description="Address of the embeddings service.")
+    aidb_url: str | None = Field(default="http://127.0.0.1:8091", description="Address of aidb; null: not searched.")
+    nixos_docs_url: str | None = Field(
+        default="http://127.0.0.1:8094", description="Address of nixos-docs; null: not searched."
+    )
+    qdrant_url: str = Field(
+        default="http://127.0.0.1:6333", description="Address of the Qdrant server; not used with qdrant_path."
+    )
+    qdrant_api_key: SecretStr | None = Field(default=None, description="Key of the Qdrant server.")
     qdrant_path: Path | None = Field(
         default=None, description="Keep the collections in this directory, in this process, instead of a server."
     )
@@ -54,8 +60,8 @@ class HybridSettings(ServiceSettings):
     store_deadline: float = Field(default=15.0, gt=0, le=120, description="Seconds for storing an item.")
     embedding_cache_size: int = Field(default=4096, ge=0, description="Vectors of questions kept in memory.")
 
-    aidb_limit: int = Field(default=10, ge=1, le=100)
-    nixos_docs_limit: int = Field(default=10, ge=1, le=100)
+    aidb_limit: int = Field(default=10, ge=1, le=100, description="Passages asked of aidb.")
+    nixos_docs_limit: int = Field(default=10, ge=1, le=100, description="Passages asked of nixos-docs.")
     context_limit: int = Field(default=10, ge=1, le=50, description="The most sources in a prompt.")
     excerpt_max_chars: int = Field(default=1600, ge=200, le=20_000, description="Characters of one source.")
     min_similarity: float = Field(
@@ -68,5 +74,7 @@ class HybridSettings(ServiceSettings):
         default=None, description="tokenizer.json of the model that reads the prompts; null estimates on the high side."
     )
 
-    collections: CollectionsSettings = CollectionsSettings()
-    hnsw: HnswSettings = HnswSettings()
+    collections: CollectionsSettings = Field(
+        default=CollectionsSettings(), description="How each Qdrant collection is searched for a prompt."
+    )
+    hnsw: HnswSettings = Field(default=HnswSettings(), description="Vector index of collections that are created.")

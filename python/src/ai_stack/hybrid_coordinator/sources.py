@@ -12,6 +12,9 @@ from ai_stack.service.tracing import span
 AIDB = "aidb"
 NIXOS_DOCS = "nixos-docs"
 
+# The longest query that nixos-docs takes. A longer question still starts with what it is about.
+DOCS_QUERY_LIMIT = 2000
+
 
 class _Answer(BaseModel):
     """What this service reads of another's answer; more may be in it."""
@@ -103,7 +106,7 @@ class NixosDocsSource:
         Raises:
             DependencyError, RemoteError, MalformedAnswer
         """
-        body = {"query": question, "limit": self._limit}
+        body = {"query": question.strip()[:DOCS_QUERY_LIMIT], "limit": self._limit}
         with span("hybrid.nixos_docs.search", limit=self._limit):
             answer = await self._client.request_json("POST", "/search", json=body, idempotent=True)
             found = _read(self._client.name, answer, _DocsAnswer)

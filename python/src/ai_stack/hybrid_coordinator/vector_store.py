@@ -18,6 +18,8 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
+from ai_stack.service.settings import SettingsError
+
 T = TypeVar("T")
 Operation = Callable[[AsyncQdrantClient], Awaitable[T]]
 
@@ -30,7 +32,7 @@ class CollectionMissing(VectorStoreError):
     """The collection does not exist (any more)."""
 
 
-class VectorStoreInUse(Exception):
+class VectorStoreInUse(SettingsError):
     """The directory of a local store is open in another process."""
 
 
