@@ -14,16 +14,16 @@ class AidbSettings(ServiceSettings):
     port: Port = 8091
 
     postgres_host: str = Field(default="127.0.0.1", description="Host name, address, or directory of the Unix socket.")
-    postgres_port: int = Field(default=5432, ge=1, le=65535)
-    postgres_database: str = "aidb"
-    postgres_user: str = "aidb"
+    postgres_port: int = Field(default=5432, ge=1, le=65535, description="TCP port, or number in the socket's name.")
+    postgres_database: str = Field(default="aidb", description="Database; its owner must be the user.")
+    postgres_user: str = Field(default="aidb", description="Role that logs in.")
     postgres_password: SecretStr | None = Field(default=None, description="Not needed with peer authentication.")
     postgres_pool_size: int = Field(default=20, ge=2, le=500, description="Connections at most.")
     postgres_timeout: float = Field(default=5.0, gt=0, description="Seconds that a query may take.")
     postgres_write_timeout: float = Field(default=30.0, gt=0, description="Seconds that storing documents may take.")
     postgres_start_timeout: float = Field(default=60.0, gt=0, description="Seconds to wait for the server at start.")
 
-    embeddings_url: str = "http://127.0.0.1:8081"
+    embeddings_url: str = Field(default="http://127.0.0.1:8081", description="Address of the embeddings service.")
     embeddings_timeout: float = Field(default=10.0, gt=0, description="Seconds that one batch of texts may take.")
     search_embed_timeout: float = Field(
         default=3.0, gt=0, description="Seconds that a search waits for the vector of its query."
@@ -37,7 +37,7 @@ class AidbSettings(ServiceSettings):
     redis_url: str | None = Field(
         default=None, description="redis:// or unix:// address of the cache of query vectors; none without."
     )
-    redis_password: SecretStr | None = None
+    redis_password: SecretStr | None = Field(default=None, description="Password of the cache.")
     embedding_cache_ttl: int = Field(default=86400, gt=0, description="Seconds that a query's vector is kept.")
 
     max_document_bytes: int = Field(default=1_048_576, gt=0, description="Largest content of a document, in UTF-8.")

@@ -29,12 +29,16 @@ class EmbeddingsSettings(ServiceSettings):
 
     port: Port = 8081
     # Requests differ in cost by a factor of thousands: the queue bounds work in tokens and shares it between clients.
-    rate_limits: RateLimits = RateLimits(ingest=None)
+    rate_limits: RateLimits = Field(
+        default=RateLimits(ingest=None), description="Limits per API key and class of routes."
+    )
 
-    model_name: str = Field(default="sentence-transformers/all-MiniLM-L6-v2", min_length=1)
+    model_name: str = Field(
+        default="sentence-transformers/all-MiniLM-L6-v2", min_length=1, description="What the model is called."
+    )
     model_dir: Path = Field(description="Directory of the model, as sentence-transformers saves it.")
     cache_dir: Path = Field(default_factory=default_cache_dir, description="Where the model's ONNX file is kept.")
-    load_attempts: int = Field(default=3, ge=1)
+    load_attempts: int = Field(default=3, ge=1, description="Attempts to load the model.")
     load_backoff: float = Field(default=5.0, ge=0, description="Seconds before the second attempt; then doubled.")
 
     workers: int = Field(default_factory=usable_cores, ge=1, description="Batches computed at the same time.")

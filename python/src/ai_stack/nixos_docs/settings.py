@@ -12,7 +12,7 @@ class DocsDirectory(Section):
     """A directory of Markdown and reStructuredText files that are one source."""
 
     source: str = Field(pattern=SOURCE_NAME, description="First part of the paths in the answers.")
-    path: Path
+    path: Path = Field(description="The directory.")
     url: str | None = Field(
         default=None, pattern=r"^https?://", description="Where the files are published, under their paths."
     )

@@ -27,7 +27,7 @@ class SettingsError(Exception):
 
 
 #: A TCP port; 0 takes a free one.
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=0, le=65535, description="TCP port; 0 takes a free one.")]
 
 
 class Section(BaseModel):
@@ -39,15 +39,19 @@ class Section(BaseModel):
 class RateLimitSettings(Section):
     """How often one client may call a class of routes."""
 
-    rate_per_minute: float = Field(gt=0)
+    rate_per_minute: float = Field(gt=0, description="Requests per minute in the long run.")
     burst: int = Field(gt=0, description="Requests that may arrive at once after a pause.")
 
 
 class RateLimits(Section):
     """Limits per class of routes; null turns one off."""
 
-    interactive: RateLimitSettings | None = RateLimitSettings(rate_per_minute=1200, burst=200)
-    ingest: RateLimitSettings | None = RateLimitSettings(rate_per_minute=6000, burst=1000)
+    interactive: RateLimitSettings | None = Field(
+        default=RateLimitSettings(rate_per_minute=1200, burst=200), description="Routes that answer questions."
+    )
+    ingest: RateLimitSettings | None = Field(
+        default=RateLimitSettings(rate_per_minute=6000, burst=1000), description="Routes that take in data."
+    )
 
 
 class TracingSettings(Section):
@@ -63,11 +67,13 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_nested_delimiter=NESTED_DELIMITER)
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: Port
     unix_socket: Path | None = Field(default=None, description="Listen on this socket instead of host and port.")
 
-    auth: Literal["required", "disabled"] = "required"
+    auth: Literal["required", "disabled"] = Field(
+        default="required", description="Whether callers need an API key; `disabled` only on loopback or a socket."
+    )
     api_keys_file: Path | None = Field(
         default=None,
         description="JSON list of {name, digest, scopes}; the credential `api_keys` when not given. "
@@ -75,17 +81,21 @@ class ServiceSettings(BaseSettings):
     )
     upstream_api_key: SecretStr | None = Field(default=None, description="Key shown to the other services.")
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Lowest level that is logged."
+    )
     shutdown_timeout: float = Field(default=20.0, gt=0, description="Seconds that running requests get to finish.")
     request_timeout: float = Field(default=30.0, gt=0, description="Seconds a handler may take; then 504.")
     idle_timeout: float = Field(
         default=60.0, gt=0, description="Seconds a connection may stay without a complete request head."
     )
     body_timeout: float = Field(default=30.0, gt=0, description="Seconds a client may take to send a body.")
-    max_body_bytes: int = Field(default=1024 * 1024, gt=0)
-    max_connections: int = Field(default=4096, gt=0)
-    rate_limits: RateLimits = RateLimits()
-    tracing: TracingSettings = TracingSettings()
+    max_body_bytes: int = Field(
+        default=1024 * 1024, gt=0, description="Largest request body, where a route has no limit of its own."
+    )
+    max_connections: int = Field(default=4096, gt=0, description="Connections at a time; beyond that 503.")
+    rate_limits: RateLimits = Field(default=RateLimits(), description="Limits per API key and class of routes.")
+    tracing: TracingSettings = Field(default=TracingSettings(), description="Recording of traces.")
 
     credentials_directory: ClassVar[str] = "CREDENTIALS_DIRECTORY"
 
