@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -52,9 +53,16 @@ def test_a_missing_directory_and_an_empty_one_are_errors(tmp_path: Path) -> None
         files_of(sources_below(tmp_path))
 
 
-def test_a_folder_with_a_name_that_cannot_be_a_source_is_an_error(write_docs: WriteDocs) -> None:
-    with pytest.raises(SourceError, match="cannot name a source"):
-        sources_below(write_docs({"my docs/x.md": ""}))
+def test_folders_of_any_name_are_sources(write_docs: WriteDocs) -> None:
+    assert paths(write_docs({"my docs/ä b.md": "", "_static/x.md": ""})) == ["_static/x.md", "my docs/ä b.md"]
+
+
+def test_names_that_are_not_text_are_left_out(write_docs: WriteDocs) -> None:
+    root = write_docs({"a/x.md": ""})
+    (root / os.fsdecode(b"b\xff")).mkdir()
+    (root / os.fsdecode(b"b\xff/y.md")).touch()
+    (root / "a" / os.fsdecode(b"\xff.md")).touch()
+    assert paths(root) == ["a/x.md"]
 
 
 def test_a_file_too_large_for_documentation_is_left_out(write_docs: WriteDocs, monkeypatch: pytest.MonkeyPatch) -> None:

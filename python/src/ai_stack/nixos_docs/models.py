@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from ai_stack.service.endpoint import RequestModel
 
-SourceName = Annotated[str, Field(min_length=1, max_length=64)]
+SourceName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class SearchRequest(RequestModel):

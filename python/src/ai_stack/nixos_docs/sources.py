@@ -1,7 +1,6 @@
 """Documentation sources: directories, and the files that belong to each."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from ai_stack.nixos_docs.sections import SUFFIXES
 from ai_stack.service.logs import get_logger
 
 #: What a source may be called: it is the first part of every path.
-SOURCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+SOURCE_NAME = r"^[^/\x00-\x1f.][^/\x00-\x1f]{0,254}$"
 
 # No documentation page is near this size; larger files are data with a misleading name.
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -47,7 +46,7 @@ def sources_below(root: Path) -> list[Source]:
     Files directly in the directory are a source named after it.
 
     Raises:
-        SourceError: not a directory, or a folder whose name cannot name a source.
+        SourceError: not a directory, or it cannot be read.
     """
     resolved = _directory(root)
     try:
@@ -56,12 +55,12 @@ def sources_below(root: Path) -> list[Source]:
         raise SourceError(f"{root}: {error.strerror}") from error
     found = []
     if any(entry.is_file() and entry.suffix.lower() in SUFFIXES for entry in entries):
-        found.append(Source(name=_valid_name(root.absolute().name or "root"), root=resolved, recursive=False))
+        found.append(Source(name=root.absolute().name or "root", root=resolved, recursive=False))
     # A folder may be a link: a directory of links is how a NixOS configuration puts sources together.
     found.extend(
-        Source(name=_valid_name(entry.name), root=entry.resolve())
+        Source(name=entry.name, root=entry.resolve())
         for entry in entries
-        if entry.is_dir() and not entry.name.startswith(".")
+        if entry.is_dir() and not entry.name.startswith(".") and _is_text(entry.name)
     )
     return found
 
@@ -92,10 +91,12 @@ def files_of(sources: Iterable[Source]) -> list[SourceFile]:
 def _walk(root: Path, recursive: bool) -> Iterator[Path]:
     """Yield the documentation files below a directory. Hidden ones and links are left out: a link may lead anywhere."""
     for directory, folders, names in os.walk(root, onerror=_raise):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        folders[:] = [name for name in folders if recursive and not name.startswith(".") and _is_text(name)]
         for name in names:
             location = Path(directory, name)
             if name.startswith(".") or location.suffix.lower() not in SUFFIXES or location.is_symlink():
+                continue
+            if not _is_text(name):
                 continue
             size = location.stat().st_size
             if size > MAX_FILE_BYTES:
@@ -115,7 +116,11 @@ def _directory(path: Path) -> Path:
     return resolved
 
 
-def _valid_name(name: str) -> str:
-    if not re.match(SOURCE_NAME, name):
-        raise SourceError(f"{name!r} cannot name a source (letters, digits, `.`, `_`, `-`): name it in `docs`")
-    return name
+def _is_text(name: str) -> bool:
+    """Whether a file name is UTF-8. Linux allows any bytes; what is not text cannot be told in an answer."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        log.warning("documents.unnameable", name=ascii(name))
+        return False
+    return True
