@@ -79,6 +79,15 @@ async def test_disabled_auth_is_said_in_the_log_at_each_start(tmp_path: Path) ->
     assert (line["event"], line["level"]) == ("auth.disabled", "warning")
 
 
+async def test_a_bad_sample_rate_is_a_configuration_error_too(tmp_path: Path, keys: Keys) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SAMPLE_RATE": "often"}
+    config = write_config(tmp_path, api_keys_file=str(keys.path))
+    async with process("--config", config, environ=environ) as child:
+        _, err = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == os.EX_CONFIG
+    assert b"OTEL_SAMPLE_RATE must be a number from 0 to 1" in err
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_drains_and_exits_with_0(tmp_path: Path, keys: Keys, number: signal.Signals) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

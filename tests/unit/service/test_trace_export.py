@@ -7,6 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan, sampling
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from ai_stack.service import tracing
+from ai_stack.service.settings import SettingsError
 from ai_stack.service.trace_export import QuietExporter, choose_sampler, describe_service
 from support.logs import LogLines
 
@@ -39,7 +40,7 @@ def test_the_environment_decides_on_sampling(
 @pytest.mark.parametrize("rate", ["abc", "-0.1", "1.5", "nan"])
 def test_a_bad_sample_rate_of_ours_stops_the_start(rate: str) -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SAMPLE_RATE": rate}
-    with pytest.raises(ValueError, match=f"OTEL_SAMPLE_RATE must be a number from 0 to 1, not '{rate}'"):
+    with pytest.raises(SettingsError, match=f"OTEL_SAMPLE_RATE must be a number from 0 to 1, not '{rate}'"):
         tracing.configure("tested", "1.2.3", None, environ)
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from ai_stack.service import builtin
 from ai_stack.service.auth import KeyFileError, KeyStore
@@ -89,8 +90,9 @@ class Service:
         self.endpoints: list[Endpoint] = list(builtin.ROUTES)
         self._resources: list[Resource] = []
         self._by_handler: dict[object, Endpoint] = {}
-        if settings.upstream_api_key is not None:
-            register_secret(settings.upstream_api_key.get_secret_value())
+        for field in type(settings).model_fields:
+            if isinstance(value := getattr(settings, field), SecretStr):
+                register_secret(value.get_secret_value())
 
     def add_routes(self, routes: Iterable[Endpoint]) -> None:
         """Add endpoints, before `build`."""

@@ -50,16 +50,16 @@ def run(settings_cls: type[S], create_app: AppFactory[S], argv: Sequence[str] | 
     try:
         settings = load_settings(settings_cls, config=arguments.config)
         app = create_app(settings)
+        service = app[SERVICE]
+        if arguments.check:
+            sys.exit(0)
+        logs.configure(service.name, service.version, level=settings.log_level)
+        traces = tracing.configure(
+            service.name, service.version, sample_rate=settings.tracing.sample_rate, environ=os.environ
+        )
     except SettingsError as error:
-        print(f"{parser.prog}: configuration error: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        print(f"{parser.prog}: configuration error: {error}", file=sys.stderr)  # noqa: T201 - there may be no log yet
         sys.exit(EX_CONFIG)
-    if arguments.check:
-        sys.exit(0)
-    service = app[SERVICE]
-    logs.configure(service.name, service.version, level=settings.log_level)
-    traces = tracing.configure(
-        service.name, service.version, sample_rate=settings.tracing.sample_rate, environ=os.environ
-    )
     try:
         uvloop.run(serve(app, notifier=Notifier()))
     finally:

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from ai_stack.service.logs import get_logger
+from ai_stack.service.settings import SettingsError
 from ai_stack.service.tracing import TRACER_NAME
 
 # What these would say for each batch and each dropped span while there is no collector, `QuietExporter` says once.
@@ -110,7 +111,7 @@ def choose_sampler(sample_rate: float | None, environ: Mapping[str, str]) -> sam
     An unknown OTEL_TRACES_SAMPLER is reported and ignored, as the OpenTelemetry specification wants.
 
     Raises:
-        ValueError: OTEL_SAMPLE_RATE is not a number from 0 to 1.
+        SettingsError: OTEL_SAMPLE_RATE is not a number from 0 to 1.
     """
     name = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     if name in _ALWAYS:
@@ -127,7 +128,7 @@ def choose_sampler(sample_rate: float | None, environ: Mapping[str, str]) -> sam
     if given := environ.get("OTEL_SAMPLE_RATE", "").strip():
         sample_rate = _ratio(given)
         if sample_rate is None:
-            raise ValueError(f"OTEL_SAMPLE_RATE must be a number from 0 to 1, not {given!r}")
+            raise SettingsError(f"OTEL_SAMPLE_RATE must be a number from 0 to 1, not {given!r}")
     return sampling.ParentBased(sampling.TraceIdRatioBased(1.0 if sample_rate is None else sample_rate))
 
 

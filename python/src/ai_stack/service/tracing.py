@@ -93,7 +93,7 @@ def configure(service: str, version: str, sample_rate: float | None, environ: Ma
         environ: the process's environment.
 
     Raises:
-        ValueError: OTEL_SAMPLE_RATE is not a number from 0 to 1.
+        SettingsError: OTEL_SAMPLE_RATE is not a number from 0 to 1.
     """
     if not _wanted(environ):
         return activate(None)
