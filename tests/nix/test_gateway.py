@@ -33,7 +33,7 @@ MACHINE = Machine(
   services.ai-stack = {
     enable = true;
     domain = "ai.example.org";
-    gateway.rateLimits.interactive = { perSecond = 1; burst = 40; };
+    gateway.rateLimits.interactive = { perSecond = 1; burst = 20; };
     services.echo = { package = pkgs.hello; port = 8100; route = "/echo/"; ingestPaths = [ "/documents" ]; };
     services.gone = { package = pkgs.hello; port = 8101; route = "/gone/"; };
     services.pair = { package = pkgs.hello; port = 8102; instances = 2; };
@@ -272,10 +272,10 @@ async def test_too_many_questions_are_refused_while_bulk_loading_goes_on(gateway
     async with server(gateway.ports[8100]), gateway.client() as client:
         asked = [await client.get(f"{gateway.https}/echo/search") for _ in range(60)]
         loaded = [await client.post(f"{gateway.https}/echo/documents", data=b"x") for _ in range(60)]
-    statuses = [answer.status for answer in asked]
-    assert statuses[:40] == [200] * 40
-    assert statuses[-1] == 429
-    assert asked[-1].headers["Retry-After"] == "1"
+    assert [answer.status for answer in asked[:20]] == [200] * 20
+    refused = [answer for answer in asked if answer.status == 429]
+    assert refused
+    assert refused[0].headers["Retry-After"] == "1"
     assert {answer.status for answer in loaded} == {200}
 
 
