@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,11 @@ def test_the_graph_computes_what_the_formulas_say(engines: dict[Pooling, OnnxEng
     assert np.allclose(engines[Pooling.MEAN].embed(ids), mean, atol=2e-5)
     first = np.stack([state[0] for state in states])
     assert np.allclose(engines[Pooling.CLS].embed(ids), first, atol=2e-5)
+
+
+@pytest.mark.parametrize("pooling", list(Pooling))
+def test_the_graph_follows_the_standard(pooling: Pooling) -> None:
+    onnx.checker.check_model(build_graph(CONFIGURATION, pooling, WEIGHTS), full_check=True)
 
 
 def test_a_missing_tensor_is_named() -> None:

@@ -3,10 +3,13 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from ai_stack.embeddings.model import ModelError, ModelSpec
 
@@ -48,6 +51,27 @@ def export_onnx(spec: ModelSpec, directory: Path) -> Path:
     return path
 
 
+class _LazyWeights(Mapping[str, NDArray[np.float32]]):
+    """Tensors of an open safetensors file, each read when it is asked for: all at once they would be needed thrice."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._names = frozenset(file.keys())
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        tensor: NDArray[np.float32] = self._file.get_tensor(name)
+        return tensor
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def _serialize(spec: ModelSpec) -> bytes:
     # Only who writes the file pays for this import: half of all that a start costs otherwise.
     from ai_stack.embeddings.graph import build_graph  # noqa: PLC0415
@@ -55,7 +79,9 @@ def _serialize(spec: ModelSpec) -> bytes:
     if spec.weights.stat().st_size > MAX_WEIGHTS_BYTES:
         raise ModelError(f"{spec.weights}: larger than one ONNX file can hold ({MAX_WEIGHTS_BYTES} bytes)")
     try:
-        weights = load_file(spec.weights)
-        return bytes(build_graph(spec.config, spec.pooling, weights).SerializeToString())
+        with safe_open(spec.weights, framework="numpy") as file:
+            model = build_graph(spec.config, spec.pooling, _LazyWeights(file))
     except (OSError, SafetensorError, ModelError) as error:
         raise ModelError(f"{spec.weights}: {error}") from error
+    content: bytes = model.SerializeToString()
+    return content

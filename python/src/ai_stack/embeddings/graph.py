@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ai_stack.embeddings.model import ATTENTION_MASK, INPUT_IDS, OUTPUT, BertConfig, ModelError, Pooling
 
@@ -49,14 +49,12 @@ def build_graph(config: BertConfig, pooling: Pooling, weights: Weights) -> Model
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", config.hidden_size])],
         builder.initializers,
     )
-    model = helper.make_model(
+    return helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
         producer_name="ai-stack",
     )
-    checker.check_model(model)
-    return model
 
 
 class _Builder:
