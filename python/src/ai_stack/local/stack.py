@@ -184,10 +184,14 @@ def down(state: Path, timeout: float = DOWN_SECONDS) -> bool:
     holder = lock.holder()
     if holder is not None:
         for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, LEFTOVER_SECONDS)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(holder, number)
+            if lock.holder() == holder:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(holder, number)
             deadline = time.monotonic() + patience
-            while lock.holder() == holder and time.monotonic() < deadline:
+            # An orderly end releases the lock before the process is gone, a forced one after.
+            while lock.holder() == holder or processes.command_line(holder):
+                if time.monotonic() > deadline:
+                    break
                 time.sleep(0.05)
     with lock:
         recover(state)
