@@ -118,11 +118,12 @@ def test_damage_in_the_full_text_data_is_found(index: Path) -> None:
         validate(index)
 
 
-def test_missing_rows_are_found(index: Path) -> None:
+@pytest.mark.parametrize("table", ["documents", "sections", "bodies"])
+def test_missing_rows_are_found(table: str, index: Path) -> None:
     with sqlite3.connect(index) as database:
-        database.execute("DELETE FROM sections WHERE id = 1")
+        database.execute(f"DELETE FROM {table} WHERE rowid = 1")
     database.close()
-    with pytest.raises(IndexRefused, match="sections"):
+    with pytest.raises(IndexRefused, match=table):
         validate(index)
 
 

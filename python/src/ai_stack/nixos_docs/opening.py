@@ -128,13 +128,11 @@ def _check_full_text(database: sqlite3.Connection, meta: dict[str, str]) -> None
 
 
 def _check_counts(database: sqlite3.Connection, meta: dict[str, str]) -> tuple[int, int]:
-    counts = []
-    for table in ("documents", "sections"):
+    documents, sections = int(meta["documents"]), int(meta["sections"])
+    for table, expected in (("documents", documents), ("sections", sections), ("bodies", sections)):
         count = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
-        if count != int(meta[table]):
-            raise IndexRefused(f"the index has {count} {table}, it should have {meta[table]}")
-        counts.append(count)
-    documents, sections = counts
+        if count != expected:
+            raise IndexRefused(f"the index has {count} {table}, it should have {expected}")
     if not sections:
         raise IndexRefused("the index is empty")
     return documents, sections

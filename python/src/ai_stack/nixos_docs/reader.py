@@ -46,8 +46,9 @@ WITH section AS MATERIALIZED (
         count(*) OVER () AS total
     FROM scored
 )
-SELECT d.source, d.path, d.title, s.heading, s.anchor, s.url, s.first_line, s.body, placed.relevance, placed.total
+SELECT d.source, d.path, d.title, s.heading, s.anchor, s.url, s.first_line, b.body, placed.relevance, placed.total
 FROM placed JOIN sections AS s ON s.id = placed.id JOIN documents AS d ON d.id = s.document_id
+JOIN bodies AS b ON b.section_id = s.id
 ORDER BY placed.place > 1, placed.relevance DESC, s.id LIMIT :limit
 """  # noqa: S608 - constants
 

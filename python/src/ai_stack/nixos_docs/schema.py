@@ -4,11 +4,12 @@
 APPLICATION_ID = 0x4E444F43
 
 #: Raised with every change of the layout or of the way text is cut and indexed: older files are then built anew.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-# Contentless full-text tables (content=''): the text stands in `sections`, once. The documents have a table of their
-# own, since a page that is about the question all along should come before one that mentions it in passing.
-# `aliases` holds other spellings of what the text says: the parts of mixed-case names, the keywords of the header.
+# Bodies stand apart: a search visits every section that has one of the words, and a row without its text is quick to
+# reach. The full-text tables are contentless (content=''), so the text is stored once. The documents have one of their
+# own, since a page that is about the question all along should come before one that mentions it in passing. `aliases`
+# holds other spellings of what the text says: the parts of mixed-case names, the keywords of the header.
 DDL = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sources (
@@ -20,8 +21,9 @@ CREATE TABLE documents (
 );
 CREATE TABLE sections (
     id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL REFERENCES documents, heading TEXT NOT NULL,
-    anchor TEXT NOT NULL, url TEXT, first_line INTEGER NOT NULL, body TEXT NOT NULL
+    anchor TEXT NOT NULL, url TEXT, first_line INTEGER NOT NULL
 );
+CREATE TABLE bodies (section_id INTEGER PRIMARY KEY REFERENCES sections, body TEXT NOT NULL);
 CREATE VIRTUAL TABLE sections_text USING fts5(
     path, title, heading, body, aliases, content='', tokenize='porter unicode61 remove_diacritics 2'
 );

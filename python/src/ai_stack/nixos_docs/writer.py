@@ -53,7 +53,7 @@ class IndexWriter:
             keywords = "" if texts else document.keywords
             aliases = f"{keywords}\n{_aliases(f'{heading} {section.body}')}"
             self._database.execute(
-                "INSERT INTO sections VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sections VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     number,
                     self._documents,
@@ -61,9 +61,9 @@ class IndexWriter:
                     section.anchor,
                     section_url(where, relative, section.anchor, chosen),
                     section.first + 1,
-                    section.body,
                 ),
             )
+            self._database.execute("INSERT INTO bodies VALUES (?, ?)", (number, section.body))
             self._database.execute(
                 "INSERT INTO sections_text (rowid, path, title, heading, body, aliases) VALUES (?, ?, ?, ?, ?, ?)",
                 (number, path_words, document.title, heading, section.body, aliases),
