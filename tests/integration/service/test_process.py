@@ -19,13 +19,33 @@ from support.http import Keys
 _PROGRAM = "import toy; from ai_stack.service.runner import run; run(toy.ToySettings, toy.create_app)"
 
 
+_PROGRAM_WITHOUT_STORE = """
+import toy
+from ai_stack.service.runner import run
+from ai_stack.service.settings import SettingsError
+
+async def store(app):
+    raise SettingsError("the store holds something else")
+    yield
+
+def create_app(settings):
+    app = toy.create_app(settings)
+    app.cleanup_ctx.append(store)
+    return app
+
+run(toy.ToySettings, create_app)
+"""
+
+
 @asynccontextmanager
-async def process(*arguments: str, environ: dict[str, str] | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(
+    *arguments: str, environ: dict[str, str] | None = None, program: str = _PROGRAM
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the toy as a process of its own; kill it in the end, whatever happened."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        _PROGRAM,
+        program,
         *arguments,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parent), **(environ or {})},
         stdout=asyncio.subprocess.PIPE,
@@ -86,6 +106,16 @@ async def test_a_bad_sample_rate_is_a_configuration_error_too(tmp_path: Path, ke
         _, err = await asyncio.wait_for(child.communicate(), 30)
     assert child.returncode == os.EX_CONFIG
     assert b"OTEL_SAMPLE_RATE must be a number from 0 to 1" in err
+
+
+async def test_a_store_that_cannot_be_used_exits_with_78_and_the_reason_in_the_log(tmp_path: Path, keys: Keys) -> None:
+    config = write_config(tmp_path, api_keys_file=str(keys.path))
+    async with process("--config", config, program=_PROGRAM_WITHOUT_STORE) as child:
+        _, err = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == os.EX_CONFIG
+    line = json.loads(err.splitlines()[-1])
+    assert (line["event"], line["reason"]) == ("service.cannot_start", "the store holds something else")
+    assert b"Traceback" not in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -62,6 +62,10 @@ def run(settings_cls: type[S], create_app: AppFactory[S], argv: Sequence[str] | 
         sys.exit(EX_CONFIG)
     try:
         uvloop.run(serve(app, notifier=Notifier()))
+    except SettingsError as error:
+        # A resource found at its start what no check of the settings alone can find.
+        log.critical("service.cannot_start", reason=str(error))
+        sys.exit(EX_CONFIG)
     finally:
         traces.shutdown()
     sys.exit(0)
