@@ -232,6 +232,11 @@ async def test_without_auth_everything_is_open_and_limits_count_by_address(keys:
         assert (await client("GET", "/items")).status == 429
 
 
+async def test_the_software_and_its_version_are_not_told(toy: Api) -> None:
+    for path in ("/items", "/nowhere", "/stream", "/health"):
+        assert "Server" not in (await toy("GET", path)).headers
+
+
 async def test_a_stream_is_sent_as_it_is_written(toy: Api) -> None:
     answer = await toy("GET", "/stream")
     assert (answer.status, answer.body) == (200, b"data: one\n\n")

@@ -109,7 +109,8 @@ def _observe(service: "Service") -> Middleware:
 
 
 async def sent_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the request id on streams too (signal `on_response_prepare`)."""
+    """Put the request id on streams too, and keep the server's version to ourselves (`on_response_prepare`)."""
+    response.headers.pop(hdrs.SERVER, None)
     if (identifier := request.get(REQUEST_ID)) is not None:
         response.headers["X-Request-ID"] = identifier
 
