@@ -8,18 +8,26 @@ let
 
   # [ { name; value; } ] -> { value = [ names ]; } for the values that more than one name claims
   claimedTwice =
-    pairs: lib.filterAttrs (_: owners: lib.length owners > 1) (lib.groupBy' (owners: pair: owners ++ [ pair.name ]) [ ] (pair: pair.value) pairs);
+    pairs:
+    lib.filterAttrs (_: owners: lib.length owners > 1) (
+      lib.groupBy' (owners: pair: owners ++ [ pair.name ]) [ ] (pair: pair.value) pairs
+    );
 
-  portCollisions = lib.mapAttrsToList (port: owners: {
-    assertion = false;
-    message = "services.ai-stack: port ${port} is taken by ${lib.concatStringsSep " and by " owners}. Give one of them another port.";
-  }) (
-    claimedTwice (
-      lib.concatLists (
-        lib.mapAttrsToList (owner: ports: map (port: lib.nameValuePair owner (toString port)) ports) cfg.ports
-      )
-    )
-  );
+  portCollisions =
+    lib.mapAttrsToList
+      (port: owners: {
+        assertion = false;
+        message = "services.ai-stack: port ${port} is taken by ${lib.concatStringsSep " and by " owners}. Give one of them another port.";
+      })
+      (
+        claimedTwice (
+          lib.concatLists (
+            lib.mapAttrsToList (
+              owner: ports: map (port: lib.nameValuePair owner (toString port)) ports
+            ) cfg.ports
+          )
+        )
+      );
 
   names = each (
     name: _: [

@@ -8,6 +8,7 @@
     ./stores.nix
     ./tls.nix
     ./gateway.nix
+    ./balancer.nix
     ./observability/metrics.nix
     ./assertions.nix
   ];

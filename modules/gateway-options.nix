@@ -158,10 +158,19 @@ in
     };
   };
 
-  config.assertions = map (prefix: {
-    assertion = false;
-    message = "services.ai-stack: the route ${prefix} belongs to ${
-      lib.concatMapStringsSep " and to " (pair: pair.name) (lib.filter (pair: pair.value == prefix) routes)
-    }. Give one of them another route.";
-  }) (lib.attrNames (lib.filterAttrs (_: same: lib.length same > 1) (lib.groupBy (pair: pair.value) routes)));
+  config.assertions =
+    map
+      (prefix: {
+        assertion = false;
+        message = "services.ai-stack: the route ${prefix} belongs to ${
+          lib.concatMapStringsSep " and to " (pair: pair.name) (
+            lib.filter (pair: pair.value == prefix) routes
+          )
+        }. Give one of them another route.";
+      })
+      (
+        lib.attrNames (
+          lib.filterAttrs (_: same: lib.length same > 1) (lib.groupBy (pair: pair.value) routes)
+        )
+      );
 }

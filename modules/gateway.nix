@@ -109,152 +109,102 @@ in
 {
   imports = [ ./gateway-options.nix ];
 
-  config = lib.mkMerge [
-    (lib.mkIf gateway.enable {
-      services.ai-stack.ports.gateway = [
-        gateway.httpPort
-        gateway.httpsPort
-      ];
-      services.ai-stack.memory."nginx.service" = gateway.memoryMax;
-      networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
-        gateway.httpPort
-        gateway.httpsPort
-      ];
+  config = lib.mkIf gateway.enable {
+    services.ai-stack.ports.gateway = [
+      gateway.httpPort
+      gateway.httpsPort
+    ];
+    services.ai-stack.memory."nginx.service" = gateway.memoryMax;
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
+      gateway.httpPort
+      gateway.httpsPort
+    ];
 
-      services.nginx = {
-        enable = true;
-        recommendedTlsSettings = true;
-        recommendedOptimisation = true;
-        serverTokens = false;
-        commonHttpConfig = ''
-          map $http_x_request_id $ai_stack_request_id {
-            default $request_id;
-            "~^[A-Za-z0-9._-]{8,128}$" $http_x_request_id;
-          }
-          map $http_upgrade $ai_stack_connection {
-            default upgrade;
-            "" "";
-          }
-          log_format ai_stack escape=json '{"timestamp":"$time_iso8601","event":"gateway.request","service":"gateway",'
-            '"request_id":"$ai_stack_request_id","traceparent":"$http_traceparent","remote":"$remote_addr",'
-            '"method":"$request_method","path":"$uri","status":$status,"bytes":$bytes_sent,"seconds":$request_time,'
-            '"upstream":"$upstream_addr","upstream_seconds":"$upstream_response_time"}';
-          limit_req_zone $binary_remote_addr zone=ai_stack_interactive:10m rate=${toString gateway.rateLimits.interactive.perSecond}r/s;
-          limit_req_zone $binary_remote_addr zone=ai_stack_ingest:10m rate=${toString gateway.rateLimits.ingest.perSecond}r/s;
-          limit_conn_zone $binary_remote_addr zone=ai_stack_connections:10m;
-        '';
+    services.nginx = {
+      enable = true;
+      recommendedTlsSettings = true;
+      recommendedOptimisation = true;
+      serverTokens = false;
+      commonHttpConfig = ''
+        map $http_x_request_id $ai_stack_request_id {
+          default $request_id;
+          "~^[A-Za-z0-9._-]{8,128}$" $http_x_request_id;
+        }
+        map $http_upgrade $ai_stack_connection {
+          default upgrade;
+          "" "";
+        }
+        log_format ai_stack escape=json '{"timestamp":"$time_iso8601","event":"gateway.request","service":"gateway",'
+          '"request_id":"$ai_stack_request_id","traceparent":"$http_traceparent","remote":"$remote_addr",'
+          '"method":"$request_method","path":"$uri","status":$status,"bytes":$bytes_sent,"seconds":$request_time,'
+          '"upstream":"$upstream_addr","upstream_seconds":"$upstream_response_time"}';
+        limit_req_zone $binary_remote_addr zone=ai_stack_interactive:10m rate=${toString gateway.rateLimits.interactive.perSecond}r/s;
+        limit_req_zone $binary_remote_addr zone=ai_stack_ingest:10m rate=${toString gateway.rateLimits.ingest.perSecond}r/s;
+        limit_conn_zone $binary_remote_addr zone=ai_stack_connections:10m;
+      '';
 
-        virtualHosts = {
-          ai-stack = {
-            serverName = cfg.domain;
-            default = true;
-            onlySSL = true;
-            listen = map (addr: {
-              inherit addr;
-              port = gateway.httpsPort;
-              ssl = true;
-            }) gateway.listenAddresses;
-            extraConfig = ''
-              ${accessLog}
-              include ${securityHeaders};
-              client_header_timeout 15s;
-              client_body_timeout 30s;
-              limit_conn ai_stack_connections ${toString gateway.maxConnectionsPerClient};
-              limit_conn_status 429;
-              limit_req_status 429;
-              error_page 404 @ai_stack_unknown;
-              error_page 413 @ai_stack_too_large;
-              error_page 429 @ai_stack_too_many;
-              error_page 500 502 503 =503 @ai_stack_down;
-              error_page 504 @ai_stack_slow;
-            '';
-            locations = lib.mkMerge (
-              [
-                {
-                  "/".return = "404";
-                  "@ai_stack_unknown".extraConfig = failure 404 "not found" "";
-                  "@ai_stack_too_large".extraConfig = failure 413 "request body too large" "";
-                  "@ai_stack_too_many".extraConfig = failure 429 "too many requests" "add_header Retry-After 1 always;";
-                  "@ai_stack_down".extraConfig = failure 503 "service unavailable" "add_header Retry-After 5 always;";
-                  "@ai_stack_slow".extraConfig = failure 504 "the service did not answer in time" "";
-                }
-              ]
-              ++ lib.mapAttrsToList serviceLocations routed
-              ++ lib.mapAttrsToList extraLocation gateway.routes
-            );
-          };
-          ai-stack-redirect = {
-            serverName = cfg.domain;
-            default = true;
-            listen = map (addr: {
-              inherit addr;
-              port = gateway.httpPort;
-            }) gateway.listenAddresses;
-            extraConfig = accessLog;
-            locations."/".return =
-              "301 https://$host${lib.optionalString (gateway.httpsPort != 443) ":${toString gateway.httpsPort}"}$request_uri";
-          };
+      virtualHosts = {
+        ai-stack = {
+          serverName = cfg.domain;
+          default = true;
+          onlySSL = true;
+          listen = map (addr: {
+            inherit addr;
+            port = gateway.httpsPort;
+            ssl = true;
+          }) gateway.listenAddresses;
+          extraConfig = ''
+            ${accessLog}
+            include ${securityHeaders};
+            client_header_timeout 15s;
+            client_body_timeout 30s;
+            limit_conn ai_stack_connections ${toString gateway.maxConnectionsPerClient};
+            limit_conn_status 429;
+            limit_req_status 429;
+            error_page 404 @ai_stack_unknown;
+            error_page 413 @ai_stack_too_large;
+            error_page 429 @ai_stack_too_many;
+            error_page 500 502 503 =503 @ai_stack_down;
+            error_page 504 @ai_stack_slow;
+          '';
+          locations = lib.mkMerge (
+            [
+              {
+                "/".return = "404";
+                "@ai_stack_unknown".extraConfig = failure 404 "not found" "";
+                "@ai_stack_too_large".extraConfig = failure 413 "request body too large" "";
+                "@ai_stack_too_many".extraConfig =
+                  failure 429 "too many requests"
+                    "add_header Retry-After 1 always;";
+                "@ai_stack_down".extraConfig = failure 503 "service unavailable" "add_header Retry-After 5 always;";
+                "@ai_stack_slow".extraConfig = failure 504 "the service did not answer in time" "";
+              }
+            ]
+            ++ lib.mapAttrsToList serviceLocations routed
+            ++ lib.mapAttrsToList extraLocation gateway.routes
+          );
+        };
+        ai-stack-redirect = {
+          serverName = cfg.domain;
+          default = true;
+          listen = map (addr: {
+            inherit addr;
+            port = gateway.httpPort;
+          }) gateway.listenAddresses;
+          extraConfig = accessLog;
+          locations."/".return = "301 https://$host${
+            lib.optionalString (gateway.httpsPort != 443) ":${toString gateway.httpsPort}"
+          }$request_uri";
         };
       };
-      systemd.services.nginx.serviceConfig = {
-        MemoryMax = gateway.memoryMax;
-        DevicePolicy = lib.mkDefault "closed";
-        KeyringMode = lib.mkDefault "private";
-        PrivateIPC = lib.mkDefault true;
-        SystemCallErrorNumber = lib.mkDefault "EPERM";
-      };
-    })
-
-    {
-      services.ai-stack.ports = lib.mapAttrs' (
-        name: service: lib.nameValuePair "services.${name}.balancerPort" [ service.balancerPort ]
-      ) (lib.filterAttrs (_: service: service.balanced) reachable);
-
-      services.nginx = {
-        enable = lib.mkIf (lib.any (service: service.balanced) (lib.attrValues reachable)) true;
-        upstreams = lib.mapAttrs' (
-          name: service:
-          lib.nameValuePair "ai-stack-${name}" {
-            servers = lib.listToAttrs (
-              map (
-                url:
-                lib.nameValuePair (common.authorityOf url) {
-                  max_fails = if lib.length service.endpoints > 1 then 2 else 0;
-                  fail_timeout = "5s";
-                }
-              ) service.endpoints
-            );
-            extraConfig = "keepalive 32;";
-          }
-        ) (lib.filterAttrs (_: service: service.balanced || (gateway.enable && service.route != null)) reachable);
-
-        # For the services of this stack: one loopback address in front of several endpoints.
-        virtualHosts = lib.mapAttrs' (
-          name: service:
-          lib.nameValuePair "ai-stack-balance-${name}" {
-            listen = [
-              {
-                addr = "127.0.0.1";
-                port = service.balancerPort;
-              }
-            ];
-            extraConfig = "access_log off;";
-            locations."/" = {
-              proxyPass = "http://ai-stack-${name}";
-              recommendedProxySettings = false;
-              extraConfig = ''
-                proxy_http_version 1.1;
-                proxy_set_header Host $http_host;
-                proxy_set_header Connection "";
-                proxy_buffering off;
-                proxy_connect_timeout 1s;
-                proxy_next_upstream_tries 2;
-                client_max_body_size 64m;
-              '';
-            };
-          }
-        ) (lib.filterAttrs (_: service: service.balanced) reachable);
-      };
-    }
-  ];
+    };
+    systemd.services.nginx.serviceConfig = {
+      MemoryMax = gateway.memoryMax;
+      DevicePolicy = lib.mkDefault "closed";
+      KeyringMode = lib.mkDefault "private";
+      PrivateIPC = lib.mkDefault true;
+      SystemCallErrorNumber = lib.mkDefault "EPERM";
+    };
+    services.nginx.upstreams = lib.mapAttrs' common.nginxUpstream routed;
+  };
 }

@@ -63,7 +63,8 @@ rec {
 
   # The authority of an address and a port: IPv6 needs brackets (RFC 3986 section 3.2.2).
   joinHostPort =
-    host: port: if lib.hasInfix ":" host then "[${host}]:${toString port}" else "${host}:${toString port}";
+    host: port:
+    if lib.hasInfix ":" host then "[${host}]:${toString port}" else "${host}:${toString port}";
 
   isAddress = host: builtins.match ipv4 host != null || builtins.match ipv6 host != null;
 
@@ -79,6 +80,22 @@ rec {
 
   # Where a secret lies: in the file given, or where it is generated.
   secretPath = name: file: if file != null then file else "${state}/secrets/${name}";
+
+  # An entry of services.nginx.upstreams. With one server there is no other to turn to, so it is never marked as down.
+  nginxUpstream =
+    name: service:
+    lib.nameValuePair "ai-stack-${name}" {
+      servers = lib.listToAttrs (
+        map (
+          url:
+          lib.nameValuePair (authorityOf url) {
+            max_fails = if lib.length service.endpoints > 1 then 2 else 0;
+            fail_timeout = "5s";
+          }
+        ) service.endpoints
+      );
+      extraConfig = "keepalive 32;";
+    };
 
   enabled = services: lib.filterAttrs (_: service: service.enable) services;
 

@@ -141,7 +141,7 @@ let
           description = "How long the service may take until it is ready.";
         };
         endpoints = lib.mkOption {
-          type = lib.types.listOf (lib.types.strMatching "https?://[^/]+");
+          type = lib.types.listOf (lib.types.strMatching "http://[^/]+");
           default = lib.optionals config.enable (
             map (port: "http://${common.joinHostPort config.listenAddress port}") config.ports
           );

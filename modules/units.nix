@@ -123,7 +123,9 @@ in
           map (
             port:
             lib.nameValuePair "ai-stack/${name}/${toString port}.json" {
-              source = json.generate "ai-stack-${name}-${toString port}.json" (service.settings // { inherit port; });
+              source = json.generate "ai-stack-${name}-${toString port}.json" (
+                service.settings // { inherit port; }
+              );
             }
           ) service.ports
         )

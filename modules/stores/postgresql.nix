@@ -114,7 +114,8 @@ in
       (lib.mkIf local {
         services.postgresql = {
           enable = true;
-          extensions = ps: lib.concatMap (service: service.postgresql.extensionPackages ps) (lib.attrValues users);
+          extensions =
+            ps: lib.concatMap (service: service.postgresql.extensionPackages ps) (lib.attrValues users);
           ensureDatabases = lib.mapAttrsToList (_: service: service.postgresql.database) users;
           ensureUsers = lib.mapAttrsToList (_: service: {
             name = service.postgresql.user;
@@ -127,28 +128,32 @@ in
 
         systemd.services = {
           # The peer's user is looked up across namespaces, and other units may use the shared memory.
-          postgresql.serviceConfig = cfg.storeSandbox [ "PrivateUsers" "PrivateIPC" "RemoveIPC" ] // {
-            MemoryMax = store.memoryMax;
-            RestrictAddressFamilies = lib.mkDefault [
-              "AF_UNIX"
-              "AF_INET"
-              "AF_INET6"
-              "AF_NETLINK"
-            ];
-          };
+          postgresql.serviceConfig =
+            cfg.storeSandbox [
+              "PrivateUsers"
+              "PrivateIPC"
+              "RemoveIPC"
+            ]
+            // {
+              MemoryMax = store.memoryMax;
+              RestrictAddressFamilies = lib.mkDefault [
+                "AF_UNIX"
+                "AF_INET"
+                "AF_INET6"
+                "AF_NETLINK"
+              ];
+            };
           ai-stack-postgresql = {
             description = "AI stack: extensions and access to the databases";
             wantedBy = [ "ai-stack.target" ];
             requires = [ "postgresql.target" ];
             after = [ "postgresql.target" ];
-            serviceConfig =
-              removeAttrs cfg.rootSandbox [ "PrivateUsers" ]
-              // {
-                Type = "oneshot";
-                RemainAfterExit = true;
-                User = "postgres";
-                ExecStart = "${lib.getExe' config.services.postgresql.package "psql"} --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres --file ${setup}";
-              };
+            serviceConfig = removeAttrs cfg.rootSandbox [ "PrivateUsers" ] // {
+              Type = "oneshot";
+              RemainAfterExit = true;
+              User = "postgres";
+              ExecStart = "${lib.getExe' config.services.postgresql.package "psql"} --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres --file ${setup}";
+            };
           };
         }
         // lib.mapAttrs' (

@@ -43,8 +43,7 @@ in
         type = lib.types.str;
         readOnly = true;
         internal = true;
-        default =
-          if local then "http://127.0.0.1:${toString settings.service.http_port}" else store.url;
+        default = if local then "http://127.0.0.1:${toString settings.service.http_port}" else store.url;
         description = "URL for the clients.";
       };
     };
@@ -62,9 +61,7 @@ in
             options.qdrant.enable = lib.mkEnableOption "the Qdrant vector store for the service";
             config = lib.mkIf config.qdrant.enable {
               peers = [ (common.hostOf store.address) ];
-              credentials.qdrant_api_key = lib.mkIf (
-                local || cfg.secrets.qdrantApiKey != null
-              ) secret;
+              credentials.qdrant_api_key = lib.mkIf (local || cfg.secrets.qdrantApiKey != null) secret;
             };
           }
         )
@@ -75,10 +72,13 @@ in
   config = lib.mkIf (users != { }) (
     lib.mkMerge [
       {
-        services.ai-stack.secrets.registry.qdrant-api-key = lib.mkIf (local || cfg.secrets.qdrantApiKey != null) {
-          file = cfg.secrets.qdrantApiKey;
-          units = lib.optional local "qdrant.service" ++ lib.concatMap (s: s.systemdUnits) (lib.attrValues users);
-        };
+        services.ai-stack.secrets.registry.qdrant-api-key =
+          lib.mkIf (local || cfg.secrets.qdrantApiKey != null)
+            {
+              file = cfg.secrets.qdrantApiKey;
+              units =
+                lib.optional local "qdrant.service" ++ lib.concatMap (s: s.systemdUnits) (lib.attrValues users);
+            };
       }
       (lib.mkIf local {
         services.qdrant = {

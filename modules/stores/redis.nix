@@ -45,9 +45,7 @@ in
             options.redis.enable = lib.mkEnableOption "the Redis cache for the service";
             config = lib.mkIf config.redis.enable {
               peers = [ (if local then "/run/${instance}" else common.hostOf store.url) ];
-              credentials.redis_password = lib.mkIf (
-                local || cfg.secrets.redisPassword != null
-              ) secret;
+              credentials.redis_password = lib.mkIf (local || cfg.secrets.redisPassword != null) secret;
             };
           }
         )
@@ -58,11 +56,14 @@ in
   config = lib.mkIf (users != { }) (
     lib.mkMerge [
       {
-        services.ai-stack.secrets.registry.redis-password = lib.mkIf (local || cfg.secrets.redisPassword != null) {
-          file = cfg.secrets.redisPassword;
-          units =
-            lib.optional local "${instance}.service" ++ lib.concatMap (s: s.systemdUnits) (lib.attrValues users);
-        };
+        services.ai-stack.secrets.registry.redis-password =
+          lib.mkIf (local || cfg.secrets.redisPassword != null)
+            {
+              file = cfg.secrets.redisPassword;
+              units =
+                lib.optional local "${instance}.service"
+                ++ lib.concatMap (s: s.systemdUnits) (lib.attrValues users);
+            };
       }
       (lib.mkIf local {
         services.redis.servers.ai-stack = {

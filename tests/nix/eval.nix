@@ -72,10 +72,13 @@ in
     inherit (config) warnings;
   };
 
-  units = lib.mapAttrs (_: unit: unit.text) (lib.filterAttrs (name: _: ours name) config.systemd.units);
+  units = lib.mapAttrs (_: unit: unit.text) (
+    lib.filterAttrs (name: _: ours name) config.systemd.units
+  );
 
   etc = lib.concatMapAttrs (
-    _: file: lib.optionalAttrs (file.enable && ours file.target) { ${file.target} = textOf file.source; }
+    _: file:
+    lib.optionalAttrs (file.enable && ours file.target) { ${file.target} = textOf file.source; }
   ) config.environment.etc;
 
   firewall = config.networking.firewall.allowedTCPPorts;
