@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import pytest
 from blockbuster import blockbuster_ctx
 
-_SERVICES = [
-    f"ai_stack.{package}" for package in ("service", "embeddings", "aidb", "hybrid_coordinator", "nixos_docs")
-]
+_SERVICES = [f"ai_stack.{package}" for package in ("service", "embeddings", "aidb", "hybrid_coordinator", "nixos_docs")]
 
 # Calls that are known and bounded: (function, file it may be called from, function names there).
 _ALLOWED = (
