@@ -1,6 +1,8 @@
 """Collections of learned context, in Qdrant's local mode."""
 
 import asyncio
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,16 @@ async def test_without_an_embedding_nothing_is_stored(hybrid: Api, fakes: Others
     fakes.embeddings.mode = "ok"
     assert await count(hybrid) == 0
     assert (await put(hybrid))["status"] == "created"
+
+
+async def test_a_directory_that_cannot_be_written_is_a_store_that_is_down(hybrid: Api, tmp_path: Path) -> None:
+    (file,) = await asyncio.to_thread(lambda: list((tmp_path / "qdrant").rglob("storage.sqlite")))
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("DROP TABLE points")
+        other.commit()
+    answer = await hybrid("POST", ITEMS, json=ITEM)
+    assert answer.status == 503
+    assert "qdrant" in answer.json["error"]
 
 
 async def test_vectors_of_another_model_stop_the_start_and_both_are_named(start: Start, fakes: Others) -> None:

@@ -65,6 +65,10 @@ class Preparation:
             except ModelMismatch as error:
                 self._report(error)
                 ready = False
+            except Exception:
+                # A fault of ours; the loop must live, or the collections would stay away without a word.
+                log.exception("collections.preparation_failed")
+                ready = False
             if ready:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._collections.due.wait(), self._refresh_seconds)

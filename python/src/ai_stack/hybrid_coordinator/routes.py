@@ -63,7 +63,7 @@ async def augment_query(request: web.Request, body: AugmentRequest) -> AugmentRe
     "/collections",
     scope="read",
     response=CollectionList,
-    errors=(409, 503, 504),
+    errors=(503, 504),
     summary="List the collections of learned context",
     tags=("collections",),
 )

@@ -6,6 +6,7 @@ SQLite) without ever giving way. Its calls therefore run on one thread of their 
 
 import asyncio
 import logging
+import sqlite3
 import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -213,6 +214,8 @@ class _Directory:
             # Its only sign of an unknown collection is the text.
             kind = CollectionMissing if "not found" in str(error) else VectorStoreError
             raise kind(str(error)) from error
+        except sqlite3.Error as error:
+            raise VectorStoreError(type(error).__name__) from error
 
     async def close(self) -> None:
         await asyncio.wrap_future(self._thread.submit(_finish, AsyncQdrantClient.close, self._client))
