@@ -2,5 +2,9 @@
 {
   imports = [
     ./framework.nix
+    ./services/embeddings.nix
+    ./services/aidb.nix
+    ./services/hybrid-coordinator.nix
+    ./services/nixos-docs.nix
   ];
 }

@@ -1,6 +1,7 @@
 # The rails without any service on them: import this for services of your own alone.
 {
   imports = [
+    ./packages.nix
     ./stack.nix
     ./units.nix
     ./hardening.nix
