@@ -13,7 +13,7 @@ from ai_stack.service.settings import SettingsError, load_settings
 def test_the_original_limits_and_thresholds_are_the_defaults() -> None:
     settings = HybridSettings(auth="disabled")
     assert settings.port == 8092
-    assert (settings.collections.best_practices.limit, settings.collections.best_practices.threshold) == (2, 0.75)
+    assert (settings.collections.best_practices.limit, settings.collections.best_practices.threshold) == (2, 0.45)
     assert (settings.hnsw.m, settings.hnsw.ef_construct, settings.hnsw.full_scan_threshold) == (16, 64, 10_000)
 
 

@@ -19,7 +19,7 @@ class CollectionsSettings(Section):
     """Settings per collection."""
 
     best_practices: CollectionSettings = Field(
-        default=CollectionSettings(limit=2, threshold=0.75), description="Collection `best-practices`."
+        default=CollectionSettings(limit=2, threshold=0.45), description="Collection `best-practices`."
     )
 
 
