@@ -137,7 +137,7 @@ in
       lib.nameValuePair service.user {
         isSystemUser = true;
         group = service.user;
-        description = "AI stack: ${name}";
+        description = "AI stack, ${name}";
       }
     ) services;
     users.groups = lib.mapAttrs' (_: service: lib.nameValuePair service.user { }) services;

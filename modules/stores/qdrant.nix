@@ -34,6 +34,11 @@ in
         example = "https://qdrant.internal:6333";
         description = "Address of a server or cluster elsewhere. When null, Qdrant runs on this machine, on loopback.";
       };
+      port = lib.mkOption {
+        type = lib.types.port;
+        default = 6333;
+        description = "Port of the server on this machine; the next one is for gRPC.";
+      };
       memoryMax = lib.mkOption {
         type = common.types.size;
         default = "1G";
@@ -43,7 +48,7 @@ in
         type = lib.types.str;
         readOnly = true;
         internal = true;
-        default = if local then "http://127.0.0.1:${toString settings.service.http_port}" else store.url;
+        default = if local then "http://127.0.0.1:${toString store.port}" else store.url;
         description = "URL for the clients.";
       };
     };
@@ -85,14 +90,16 @@ in
           enable = true;
           settings.service = {
             host = lib.mkForce "127.0.0.1";
+            http_port = store.port;
+            grpc_port = store.port + 1;
             # Pages of other origins have no business here.
             enable_cors = false;
           };
         };
         services.ai-stack.memory."qdrant.service" = store.memoryMax;
         services.ai-stack.ports.qdrant = [
-          settings.service.http_port
-          settings.service.grpc_port
+          store.port
+          (store.port + 1)
         ];
 
         systemd.services = {

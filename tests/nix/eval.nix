@@ -90,16 +90,14 @@ in
   settings = lib.mapAttrs (_: service: service.settings) config.services.ai-stack.services;
 
   strings = strings {
-    inherit (config.services)
-      ai-stack
-      nginx
-      postgresql
-      redis
-      qdrant
-      prometheus
-      grafana
-      ;
-    inherit (config) systemd;
+    inherit (config.services) ai-stack;
+    nginx = { inherit (config.services.nginx) commonHttpConfig upstreams virtualHosts; };
+    postgresql = config.services.postgresql.settings;
+    redis = config.services.redis.servers;
+    qdrant = config.services.qdrant.settings;
+    prometheus = { inherit (config.services.prometheus) scrapeConfigs rules; };
+    grafana = config.services.grafana.settings;
+    systemd = { inherit (config.systemd) services paths timers; };
     inherit (config.environment) etc;
     inherit (config.users) users groups;
   };

@@ -78,6 +78,10 @@ class Machine:
         """Return an attribute of eval.nix, or anything below it, as Python data."""
         return _get(self, what)
 
+    def derivation(self, what: str) -> Path:
+        """Return the .drv file of a derivation below an attribute of eval.nix, written with all that it needs."""
+        return Path(instantiate(_expression(self, what)).strip().split("!")[0])
+
     def build(self, what: str) -> Path:
         """Return the store path of a derivation below an attribute of eval.nix, built.
 
@@ -117,7 +121,7 @@ def _get(machine: Machine, what: str) -> Any:
 
 @functools.cache
 def _build(machine: Machine, what: str) -> Path:
-    derivation = instantiate(_expression(machine, what)).strip().split("!")[0]
+    derivation = str(machine.derivation(what))
     result = subprocess.run(
         # The stand-in's builders use the programs of the machine.
         ["nix-store", "--option", "sandbox", "false", "--realise", derivation],

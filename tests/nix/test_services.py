@@ -1,0 +1,106 @@
+"""The services that come along, as a machine with the smallest useful configuration runs them."""
+
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import SecretStr
+
+from ai_stack.aidb.settings import AidbSettings
+from ai_stack.embeddings.settings import EmbeddingsSettings
+from ai_stack.hybrid_coordinator.settings import HybridSettings
+from ai_stack.nixos_docs.settings import NixosDocsSettings
+from ai_stack.service.settings import ServiceSettings
+from nix.evaluate import REPOSITORY, Machine
+from nix.machines import ALL, BOTH, EXTERNAL, MINIMAL, VECTORS
+from nix.security import exposure
+
+SETTINGS: dict[str, type[ServiceSettings]] = {
+    "aidb": AidbSettings,
+    "embeddings": EmbeddingsSettings,
+    "hybrid-coordinator": HybridSettings,
+    "nixos-docs": NixosDocsSettings,
+}
+PORTS = {"embeddings": 8081, "aidb": 8091, "hybrid-coordinator": 8092, "nixos-docs": 8094}
+
+#: Highest exposure allowed, by unit; the reasons of the relaxations are in modules/hardening.nix.
+EXPOSURE = {"ai-stack-embeddings.service": 2.5, "ai-stack-embeddings@.service": 2.5}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_configuration_evaluates_without_failed_assertions(name: str) -> None:
+    assert ALL[name].problems() == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_whole_system_can_be_made_of_a_configuration(name: str) -> None:
+    assert ALL[name].get("toplevel").endswith(".drv")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_one_that_the_service_knows(name: str) -> None:
+    fields = SETTINGS[name].model_fields
+    given = EXTERNAL.get("settings")[name]
+    assert given.keys() <= fields.keys()
+    assert given["port"] == PORTS[name]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("machine", [MINIMAL, EXTERNAL])
+def test_every_credential_is_a_secret_that_the_service_reads(name: str, machine: Machine) -> None:
+    secrets = {
+        field
+        for field, info in SETTINGS[name].model_fields.items()
+        if SecretStr in (get_args(info.annotation) or (info.annotation,))
+    }
+    given = machine.get(f'config.services.ai-stack.services."{name}".credentials')
+    assert given.keys() <= secrets
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_unit_of_ours_scores_as_promised(name: str, tmp_path: Path) -> None:
+    scores = {
+        unit: exposure(tmp_path, unit, text)
+        for unit, text in ALL[name].units().items()
+        if unit.startswith("ai-stack-") and unit.endswith(".service")
+    }
+    assert scores
+    assert {unit: score for unit, score in scores.items() if score > EXPOSURE.get(unit, 1.5)} == {}
+
+
+def test_one_service_alone_may_run_code_that_it_wrote() -> None:
+    relaxed = {
+        name for name in SETTINGS if MINIMAL.unit(f"ai-stack-{name}.service").value("MemoryDenyWriteExecute") == "false"
+    }
+    assert relaxed == {"embeddings"}
+
+
+def test_services_find_each_other() -> None:
+    settings = MINIMAL.get("settings")
+    assert settings["aidb"]["embeddings_url"] == "http://127.0.0.1:8081"
+    assert settings["hybrid-coordinator"]["aidb_url"] == "http://127.0.0.1:8091"
+    assert settings["aidb"]["postgres_host"] == "/run/postgresql"
+
+
+def test_a_second_machine_shares_the_work_behind_one_address() -> None:
+    assert BOTH.get("settings")["aidb"]["embeddings_url"] == "http://127.0.0.1:18081"
+    servers = BOTH.get("config.services.nginx.upstreams.ai-stack-embeddings.servers")
+    assert servers.keys() == {"127.0.0.1:8081", "10.0.0.2:8081"}
+
+
+def test_a_machine_for_vectors_runs_nothing_else() -> None:
+    units = {unit for unit in VECTORS.units() if unit.endswith(".service")}
+    assert "ai-stack-embeddings.service" in units
+    assert not units & {"nginx.service", "postgresql.service", "ai-stack-aidb.service"}
+    assert VECTORS.get("settings")["embeddings"]["host"] == "10.0.0.2"
+
+
+def test_the_package_brings_what_the_distribution_depends_on() -> None:
+    project = tomllib.loads((REPOSITORY / "python" / "pyproject.toml").read_text())["project"]
+    wanted = {
+        "".join(c for c in entry.split(">")[0].split("=")[0] if c not in "<!") for entry in project["dependencies"]
+    }
+    package = (REPOSITORY / "pkgs" / "ai-stack" / "default.nix").read_text()
+    names = {name.split("[")[0].replace("psycopg2-binary", "psycopg2") for name in wanted}
+    assert {name for name in names if f"python3Packages.{name}\n" not in package} == set()

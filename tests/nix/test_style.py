@@ -1,0 +1,33 @@
+"""What keeps the framework apart from the services, and each file small."""
+
+from pathlib import Path
+
+import pytest
+
+from nix.evaluate import MODULES, REPOSITORY
+
+FILES = sorted(path for folder in ("modules", "pkgs", "tests/nix") for path in (REPOSITORY / folder).rglob("*.nix"))
+PAYLOADS = sorted(path.stem for path in (MODULES / "services").glob("*.nix"))
+FRAMEWORK = sorted(path for path in MODULES.rglob("*") if path.is_file() and path.parent.name != "services")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+@pytest.mark.parametrize("path", FRAMEWORK, ids=name)
+def test_the_framework_names_no_service(path: Path) -> None:
+    if path != MODULES / "default.nix":
+        text = path.read_text()
+        assert [payload for payload in PAYLOADS if payload in text] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_file_is_short_and_says_where_its_names_come_from(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 250
+    assert not any(line.strip() == "with lib;" for line in lines)
+
+
+def test_there_are_four_services() -> None:
+    assert PAYLOADS == ["aidb", "embeddings", "hybrid-coordinator", "nixos-docs"]
