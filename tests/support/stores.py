@@ -57,8 +57,9 @@ def stores_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres(stores_state: Path) -> Iterator[PostgresFixture]:
     """The session's PostgreSQL with pgvector."""
     try:
-        # Nothing of a test must survive a power failure.
-        unsafe = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        # Nothing of a test must survive a power failure. A killed server must keep what it acknowledged, so
+        # synchronous_commit stays on.
+        unsafe = {"fsync": "off", "full_page_writes": "off"}
         cluster = Postgres(stores_state, settings=unsafe)
         cluster.prepare()
         fixture = PostgresFixture(cluster)
