@@ -61,7 +61,7 @@ class Searching:
         degraded = False
         vector = None
         with span(
-            "aidb.search",
+            "aidb.search_keywords" if request.mode == "keyword" else "aidb.search_vectors",
             mode=request.mode,
             limit=request.limit,
             project=request.project or "",
