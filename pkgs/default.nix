@@ -1,13 +1,16 @@
-# The packages of this repository, made from the packages of nixpkgs.
+# The packages of this repository made from `pkgs`, which itself stays as it is: those that run on its platform.
 { pkgs }:
 let
   inherit (pkgs) lib;
-  python3Packages = pkgs.python3Packages.overrideScope (import ./python);
-  self = {
-    ai-stack = pkgs.callPackage ./ai-stack { inherit python3Packages; };
-    ai-stack-model = pkgs.callPackage ./model { };
-    ai-stack-docs-index = pkgs.callPackage ./docs-index { inherit (self) ai-stack; };
-    ai-stack-jaeger = pkgs.callPackage ./jaeger { };
-  };
+  extended = pkgs.extend (import ./overlay.nix);
 in
-lib.filterAttrs (_: package: lib.meta.availableOn pkgs.stdenv.hostPlatform package) self
+lib.filterAttrs (_: lib.meta.availableOn pkgs.stdenv.hostPlatform) {
+  inherit (extended)
+    ai-stack
+    ai-stack-model
+    ai-stack-model-onnx
+    ai-stack-docs-sources
+    ai-stack-docs-index
+    ai-stack-jaeger
+    ;
+}

@@ -1,0 +1,138 @@
+# The runtime, the four services and the command line: python/ of this repository.
+{
+  lib,
+  stdenv,
+  buildPythonPackage,
+
+  # build-system
+  hatchling,
+
+  # dependencies
+  aiohttp,
+  aiopg,
+  aioprometheus,
+  markdown-it-py,
+  numpy,
+  onnx,
+  onnxruntime,
+  opentelemetry-exporter-otlp-proto-grpc,
+  opentelemetry-exporter-otlp-proto-http,
+  opentelemetry-sdk,
+  orjson,
+  psycopg2,
+  pydantic,
+  pydantic-settings,
+  qdrant-client,
+  redis,
+  rich,
+  safetensors,
+  structlog,
+  tokenizers,
+  typer,
+  uvloop,
+
+  # tests
+  hypothesis,
+  pytest-asyncio,
+  pytestCheckHook,
+}:
+let
+  inherit (lib) fileset;
+
+  code = fileset.fileFilter (file: !file.hasExt "pyc");
+  project = (fromTOML (builtins.readFile ../../python/pyproject.toml)).project;
+
+  # Importing onnxruntime ends the process there: it wants /sys/devices/system/cpu, which the sandbox has not.
+  hasOnnxruntime = !(stdenv.hostPlatform.isLinux && stdenv.hostPlatform.isAarch64);
+in
+buildPythonPackage (finalAttrs: {
+  pname = project.name;
+  inherit (project) version;
+  pyproject = true;
+
+  src = fileset.toSource {
+    root = ../..;
+    fileset = fileset.difference (fileset.unions [
+      ../../pytest.ini
+      ../../python/pyproject.toml
+      (code ../../python/src)
+      (code ../../tests/support)
+      (code ../../tests/unit)
+    ]) ../../tests/unit/docs; # about pages that are not part of the package
+  };
+  sourceRoot = "${finalAttrs.src.name}/python";
+
+  build-system = [ hatchling ];
+
+  # The release of nixpkgs decides on versions; the tests below decide whether they fit.
+  pythonRelaxDeps = true;
+  # The same library compiled here: the wheel of this name brings an OpenSSL of its own.
+  pythonRemoveDeps = [ "psycopg2-binary" ];
+
+  dependencies = [
+    aiohttp
+    aiopg
+    aioprometheus
+    markdown-it-py
+    numpy
+    onnx
+    onnxruntime
+    opentelemetry-exporter-otlp-proto-grpc
+    opentelemetry-exporter-otlp-proto-http
+    opentelemetry-sdk
+    orjson
+    psycopg2
+    pydantic
+    pydantic-settings
+    qdrant-client
+    redis
+    rich
+    safetensors
+    structlog
+    tokenizers
+    typer
+    uvloop
+  ]
+  ++ redis.optional-dependencies.hiredis;
+
+  nativeCheckInputs = [
+    hypothesis
+    pytest-asyncio
+    pytestCheckHook
+  ];
+
+  # The configuration of pytest and the package of test helpers lie above the project.
+  preCheck = ''
+    pushd ..
+    export PYTHONPATH="$PWD/tests:$PYTHONPATH"
+  '';
+  postCheck = ''
+    popd
+  '';
+
+  # tests/conftest.py is cut off: it loads the stores of the integration tests, and a detector of blocking calls.
+  pytestFlags = [
+    "--confcutdir=tests/unit"
+    "-psupport.logs"
+    # What other versions deprecate is not the concern of whoever builds a release.
+    "--override-ini=filterwarnings="
+  ];
+  enabledTestPaths = [ "tests/unit" ];
+  disabledTestPaths = lib.optionals (!hasOnnxruntime) [ "tests/unit/embeddings" ];
+
+  pythonImportsCheck = [
+    "ai_stack.aidb.app"
+    "ai_stack.cli.main"
+    "ai_stack.hybrid_coordinator.app"
+    "ai_stack.nixos_docs.app"
+    "ai_stack.service.runner"
+  ]
+  ++ lib.optionals hasOnnxruntime [ "ai_stack.embeddings.app" ];
+
+  meta = {
+    inherit (project) description;
+    license = lib.licenses.mit;
+    mainProgram = "ai-stack";
+    platforms = lib.platforms.linux;
+  };
+})
