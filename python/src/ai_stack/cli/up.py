@@ -1,6 +1,7 @@
 """`ai-stack up`: run the stack in the foreground, fill it, ask it, and stop it when asked to."""
 
 import asyncio
+import shlex
 import signal
 import time
 from dataclasses import dataclass
@@ -128,8 +129,8 @@ def show_addresses(console: Console, record: StackRecord) -> None:
     console.print("\nServices", style="bold")
     for name, url in record.services.items():
         console.print(f"  {name:<20} {url}", markup=False)
+    key_file = shlex.quote(str(record.api_key_file))
     console.print(f"API key  {record.api_key_file}  (send it as X-API-Key)", markup=False)
-    console.print(
-        'Try      curl -H "X-API-Key: $(cat ' + f"'{record.api_key_file}'" + ')" ' + record.services["aidb"] + "/stats",
-        markup=False,
-    )
+    # By way of standard input: every user can read what is in a command line.
+    header = f'printf \'header = "X-API-Key: %s"\\n\' "$(cat {key_file})"'
+    console.print(f"Try      {header} | curl --config - {record.services['aidb']}/stats", markup=False)
