@@ -44,13 +44,21 @@ class Received:
 
     def wait_for(self, *names: str, timeout: float = 20.0) -> dict[str, Span]:
         """Return the spans of these names, by name, once all have arrived."""
+        self._wait(frozenset(names), None, timeout)
+        return {span.name: span for _, span in self.spans if span.name in names}
+
+    def wait_for_trace(self, trace_id: str, *names: str, timeout: float = 20.0) -> list[tuple[str, Span]]:
+        """Return the spans of a trace, with their services, once spans of these names are among them."""
+        self._wait(frozenset(names), bytes.fromhex(trace_id), timeout)
+        return [(service, span) for service, span in self.spans if span.trace_id.hex() == trace_id]
+
+    def _wait(self, names: frozenset[str], trace_id: bytes | None, timeout: float) -> None:
         end = time.monotonic() + timeout
         with self._arrived:
-            while not {span.name for _, span in self._spans}.issuperset(names):
+            while not names <= (arrived := {span.name for _, span in self._spans if trace_id in (None, span.trace_id)}):
                 left = end - time.monotonic()
-                assert left > 0, f"arrived: {sorted(span.name for _, span in self._spans)}"
+                assert left > 0, f"arrived: {sorted(arrived)}"
                 self._arrived.wait(left)
-            return {span.name: span for _, span in self._spans if span.name in names}
 
 
 @contextmanager

@@ -53,7 +53,7 @@ async def items(request: web.Request, query: Page) -> dict[str, Any]:
     return {"limit": query.limit}
 
 
-@endpoint("GET", "/items/{number}", scope="read", path_params=Item, summary="Item")
+@endpoint("GET", "/items/{number:[^x]+}", scope="read", path_params=Item, summary="Item")
 async def item(request: web.Request, path: Item) -> dict[str, Any]:
     return {"number": path.number}
 

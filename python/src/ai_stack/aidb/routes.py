@@ -80,7 +80,7 @@ async def list_documents(request: web.Request, query: schemas.DocumentQuery) -> 
 
 @endpoint(
     "GET",
-    "/documents/{id}",
+    "/documents/{id:[0-9]+}",
     scope="read",
     path_params=schemas.DocumentPath,
     response=schemas.DocumentBody,
@@ -99,7 +99,7 @@ async def read_document(request: web.Request, path: schemas.DocumentPath) -> sch
 
 @endpoint(
     "DELETE",
-    "/documents/{id}",
+    "/documents/{id:[0-9]+}",
     scope="write",
     path_params=schemas.DocumentPath,
     response=schemas.Deleted,

@@ -7,6 +7,7 @@ A schema violation is 400, whatever part of the request it is in (in the path: 4
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -68,6 +69,11 @@ class Endpoint:
     max_body_bytes: int | None
     streaming: bool
 
+    @property
+    def template(self) -> str:
+        """The path without regular expressions, as OpenAPI and the metrics show it."""
+        return re.sub(r"\{(\w+):[^{}]+\}", r"{\1}", self.path)
+
 
 def endpoint(
     method: str,
@@ -92,7 +98,7 @@ def endpoint(
 
     Args:
         method: HTTP method; a GET endpoint answers HEAD as well.
-        path: path template, `{name}` for parameters.
+        path: path template, `{name}` for parameters; `{name:[0-9]+}` where a sibling route would match, too.
         scope: what the caller's key must allow; "public" needs no key.
         rate: class of the rate limit, None for no limit.
         body, query, path_params: models; the handler gets each declared one as keyword `body`, `query`, `path`.

@@ -44,7 +44,7 @@ def document(service: "Service") -> dict[str, Any]:
     schemas: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     for target in service.endpoints:
-        paths.setdefault(target.path, {})[target.method.lower()] = _operation(service, target, schemas)
+        paths.setdefault(target.template, {})[target.method.lower()] = _operation(service, target, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"ai-stack {service.name}", "version": service.version},
