@@ -33,6 +33,16 @@ def test_a_revoked_key_opens_nothing(tmp_path: Path) -> None:
     assert [record.name for record in keyfile.list_keys(path)] == ["kept"]
 
 
+def test_a_file_that_the_services_group_may_read_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    keyfile.add_key(path, "a", ["read"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    keyfile.add_key(path, "b", ["read"])
+    keyfile.revoke_key(path, "a")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_mistakes_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     keyfile.add_key(path, "a", ["read"])

@@ -10,7 +10,10 @@ from ai_stack.cli.options import JsonOption, StateOption, print_json
 from ai_stack.local import keyfile
 
 FileOption = Annotated[
-    Path | None, typer.Option("--file", help="Key file; by default the one of the stack in the state directory.")
+    Path | None,
+    typer.Option(
+        "--file", envvar="AI_STACK_KEY_FILE", help="Key file; by default the one of the stack in the state directory."
+    ),
 ]
 
 commands = typer.Typer(

@@ -36,8 +36,8 @@ def private_directory(path: Path) -> Path:
     return path.absolute()
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` by a 0600 file that holds `text`; a reader sees the old file or the new one.
+def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Replace `path` by a file of `mode` that holds `text`; a reader sees the old file or the new one.
 
     Raises:
         OSError: the file could not be written.
@@ -47,6 +47,7 @@ def write_private(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
+            os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
     except BaseException:
