@@ -1,5 +1,6 @@
 """Log files of children."""
 
+import json
 from pathlib import Path
 
 from ai_stack.local import logfile
@@ -66,3 +67,20 @@ def test_following_yields_whole_new_lines_of_every_log_and_notices_that_one_was_
         (second, "other"),
         (first, "anew"),
     ]
+
+
+def test_the_summary_of_a_services_log_is_its_last_error_with_the_end_of_the_exception() -> None:
+    lines = [
+        json.dumps({"level": "error", "event": "first"}),
+        json.dumps({"level": "error", "event": "start failed", "exception": "Traceback\n  line 1\nValueError: no\n"}),
+        json.dumps({"level": "info", "event": "service.stopped"}),
+    ]
+    assert logfile.summary(lines) == "start failed: ValueError: no"
+    assert logfile.summary(lines[:1]) == "first"
+
+
+def test_the_summary_of_another_log_is_its_last_two_lines() -> None:
+    assert logfile.summary([]) == ""
+    assert logfile.summary(["LOG: a", " LOG: b", "FATAL: c"]) == "LOG: b | FATAL: c"
+    assert logfile.summary(["[1]", "5"]) == "[1] | 5"
+    assert len(logfile.summary(["x" * 10_000])) == 300

@@ -1,5 +1,6 @@
 """Log files of children: kept bounded, and read for people."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,29 @@ def last_lines(path: Path, count: int, window: int = 256 * 1024) -> list[str]:
     except FileNotFoundError:
         return []
     return lines[-count:] if count else []
+
+
+def summary(lines: Sequence[str]) -> str:
+    """What the last lines of a log say about an end, in one line of bounded length; empty when there are none.
+
+    Of the services' JSON lines that is the last error with the last line of its exception; of other programs,
+    the last two lines.
+    """
+    for line in reversed(lines):
+        try:
+            entry = json.loads(line)
+            if entry["level"] not in ("error", "critical"):
+                continue
+            parts = [str(entry["event"]), *str(entry.get("exception", "")).strip().splitlines()[-1:]]
+        except (ValueError, KeyError, TypeError):
+            break
+        return shorten(": ".join(parts))
+    return " | ".join(shorten(line.strip()) for line in lines[-2:])
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """`text`, cut to `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def pause_briefly() -> None:

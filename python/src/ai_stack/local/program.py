@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ai_stack.local import logfile
 from ai_stack.local.errors import LocalError
 from ai_stack.local.identity import OWN, Identity, launcher
 
@@ -54,13 +55,9 @@ class Program:
         """The command behind the launcher that ties it to this process."""
         return [*launcher(os.getpid(), self.death_signal, self.identity), *self.command]
 
-    def last_words(self, lines: int = 3) -> str:
-        """The end of the log on one line, for an error message."""
-        try:
-            tail = self.log.read_bytes()[-4096:].decode(errors="replace").splitlines()[-lines:]
-        except OSError:
-            tail = []
-        return " | ".join(line.strip() for line in tail) or "the log is empty"
+    def last_words(self) -> str:
+        """Why the program ended, as far as the end of its log tells, in one line."""
+        return logfile.summary(logfile.last_lines(self.log, 20)) or "the log is empty"
 
 
 @contextlib.contextmanager
