@@ -70,13 +70,14 @@ class _Parts:
         )
         self._redis_guard = cache.create_guard(service.guards) if settings.redis_url else None
         self._pgvector: str | None = None
+        self._migrations = load_migrations()
         service.health.add_detail(self._detail)
 
     async def storage(self, app: web.Application) -> AsyncIterator[None]:
         """PostgreSQL: newest schema, pool, documents and search."""
         connection = await database.first_connection(self._settings)
         with closing(connection):
-            await migrate(Connection(connection), load_migrations())
+            await migrate(Connection(connection), self._migrations)
             rows = await Connection(connection).fetch("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
             self._pgvector = rows[0][0]
         async with database.open_pool(self._settings) as pool:

@@ -46,10 +46,13 @@ class Connection:
         try:
             async with self._raw.cursor() as cursor:
                 await cursor.execute(statement, parameters)
+                if _being_cancelled():
+                    # aiopg waits with asyncio.wait_for, which before Python 3.12 loses a cancellation that comes
+                    # together with the result (python/cpython issue 81839).
+                    raise asyncio.CancelledError
                 return await cursor.fetchall() if cursor.description else []
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _being_cancelled():
                 raise
             # aiopg reports a statement that the server cancelled (statement_timeout) as the task's own cancellation.
             raise psycopg2.errors.QueryCanceled("statement cancelled by the server") from None
@@ -151,6 +154,11 @@ class Database:
             self._in_use -= 1
             # The future that this returns only wakes waiters, and there are none.
             self._pool.release(raw)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def _leave_transaction(raw: Any, error: BaseException) -> None:

@@ -147,7 +147,7 @@ class DocumentStore:
 
         async def work(connection: Connection) -> bool:
             # In the order of `store`: document first, then its chunks.
-            if not await connection.fetch("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,)):
+            if not await connection.fetch("SELECT id FROM documents WHERE id = %s FOR UPDATE", (document_id,)):
                 return False
             rows = await connection.fetch("SELECT id FROM chunks WHERE document_id = %s", (document_id,))
             await connection.fetch("DELETE FROM documents WHERE id = %s", (document_id,))

@@ -21,13 +21,15 @@ def to_vectors(rows: Any, *, count: int) -> Vectors:
     Raises:
         ValueError: wrong shape, not numbers, not finite, or a vector without direction.
     """
-    try:
-        vectors = np.asarray(rows, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("not a list of vectors") from None
-    if vectors.shape != (count, DIMENSION):
-        raise ValueError(f"expected {count} vectors of {DIMENSION} numbers")
-    norms = np.linalg.norm(vectors, axis=1)
+    # What does not fit becomes infinite, and is found below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            vectors = np.asarray(rows, dtype=np.float32)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError("not a list of vectors") from None
+        if vectors.shape != (count, DIMENSION):
+            raise ValueError(f"expected {count} vectors of {DIMENSION} numbers")
+        norms = np.linalg.norm(vectors, axis=1)
     if not np.isfinite(norms).all():
         raise ValueError("a vector is not finite")
     if (norms < MIN_NORM).any():
