@@ -17,6 +17,17 @@
         default = ./modules;
         framework = ./modules/framework.nix;
       };
+      overlays.default = import ./pkgs/overlay.nix;
+      packages = forSystems (
+        system:
+        let
+          packages = import ./pkgs { pkgs = nixpkgs.legacyPackages.${system}; };
+        in
+        packages // { default = packages.ai-stack; }
+      );
+      # Building the package runs the unit tests with the libraries of nixpkgs.
+      checks = lib.mapAttrs (_: packages: { inherit (packages) ai-stack; }) self.packages;
+      templates = import ./templates;
       formatter = forSystems (system: nixpkgs.legacyPackages.${system}.nixfmt-tree);
     };
 }
