@@ -29,10 +29,13 @@ let
         type = lib.types.str;
         description = "URL that it goes to.";
       };
-      basicAuthFile = lib.mkOption {
+      authUrl = lib.mkOption {
         type = lib.types.nullOr lib.types.str;
         default = null;
-        description = "Password file for what has no log-in of its own.";
+        description = ''
+          For what has no log-in of its own: a URL that is asked with the client's cookies and credentials. The request
+          goes on when it answers 2xx; otherwise the client is asked for a name and a password.
+        '';
       };
     };
   };

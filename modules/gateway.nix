@@ -41,6 +41,14 @@ let
     proxy_next_upstream_tries 2;
   '';
 
+  errorPages = ''
+    error_page 404 @ai_stack_unknown;
+    error_page 413 @ai_stack_too_large;
+    error_page 429 @ai_stack_too_many;
+    error_page 500 502 503 =503 @ai_stack_down;
+    error_page 504 @ai_stack_slow;
+  '';
+
   # To the journal, in the form of the services' own lines. No query string: it may hold what a person asked.
   accessLog = "access_log syslog:server=unix:/dev/log,nohostname,tag=ai_stack_gateway ai_stack;";
 
@@ -94,17 +102,32 @@ let
       ) service.ingestPaths
     );
 
-  extraLocation = _: route: {
-    ${route.prefix} = proxied {
-      inherit (route) target;
-      zone = "interactive";
-      maxBodySize = "10m";
-      more = lib.optionalString (route.basicAuthFile != null) ''
-        auth_basic "AI stack";
-        auth_basic_user_file ${route.basicAuthFile};
-      '';
+  extraLocation =
+    name: route:
+    {
+      ${route.prefix} = proxied {
+        inherit (route) target;
+        zone = "interactive";
+        maxBodySize = "10m";
+        more = lib.optionalString (route.authUrl != null) ''
+          auth_request /.internal/auth/${name};
+          ${errorPages}
+          error_page 401 403 =401 @ai_stack_login;
+        '';
+      };
+    }
+    // lib.optionalAttrs (route.authUrl != null) {
+      "= /.internal/auth/${name}" = {
+        proxyPass = route.authUrl;
+        recommendedProxySettings = false;
+        extraConfig = ''
+          internal;
+          proxy_pass_request_body off;
+          proxy_set_header Content-Length "";
+          proxy_set_header Host $http_host;
+        '';
+      };
     };
-  };
 in
 {
   imports = [ ./gateway-options.nix ];
@@ -161,17 +184,16 @@ in
             limit_conn ai_stack_connections ${toString gateway.maxConnectionsPerClient};
             limit_conn_status 429;
             limit_req_status 429;
-            error_page 404 @ai_stack_unknown;
-            error_page 413 @ai_stack_too_large;
-            error_page 429 @ai_stack_too_many;
-            error_page 500 502 503 =503 @ai_stack_down;
-            error_page 504 @ai_stack_slow;
+            ${errorPages}
           '';
           locations = lib.mkMerge (
             [
               {
                 "/".return = "404";
                 "@ai_stack_unknown".extraConfig = failure 404 "not found" "";
+                "@ai_stack_login".extraConfig =
+                  failure 401 "log in"
+                    "add_header WWW-Authenticate 'Basic realm=\"${cfg.domain}\"' always;";
                 "@ai_stack_too_large".extraConfig = failure 413 "request body too large" "";
                 "@ai_stack_too_many".extraConfig =
                   failure 429 "too many requests"

@@ -35,6 +35,7 @@ let
       pkgs.gnugrep
       pkgs.jq
       pkgs.openssl
+      pkgs.util-linux
       config.systemd.package
     ];
     text = ''
@@ -170,7 +171,12 @@ in
     ) (lib.filterAttrs hasUpstreamKey services);
 
     users.groups.${group} = { };
-    environment.systemPackages = [ program ];
+    environment.systemPackages = [
+      program
+      cfg.packages.ai-stack
+    ];
+    # what `ai-stack keys` edits
+    environment.variables.AI_STACK_KEY_FILE = cfg.secrets.keyFile;
 
     systemd.tmpfiles.settings.ai-stack = {
       ${state}.d = {

@@ -47,7 +47,15 @@ list_in() {
     'if length == 1 and (.[0] | type) == "array" then .[0] else error("not a JSON list") end' "$1"
 }
 
-write_records() { # keys given elsewhere or made here, then those of the services
+write_records() { # under the lock that `ai-stack keys` takes as well
+  local lock
+  exec {lock}<"$keys"
+  flock "$lock"
+  write_records_locked
+  exec {lock}<&-
+}
+
+write_records_locked() { # keys given elsewhere or made here, then those of the services
   local base temporary given name file scopes
   given=$(field '.given // empty')
   if [ -n "$given" ]; then

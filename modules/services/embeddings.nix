@@ -2,6 +2,7 @@
 { config, lib, ... }:
 let
   inherit (config.services.ai-stack) packages;
+  self = config.services.ai-stack.services.embeddings;
 in
 {
   services.ai-stack.services.embeddings = {
@@ -13,6 +14,10 @@ in
 
     settings = {
       model_dir = lib.mkDefault "${packages.ai-stack-model}";
+      # Made from the weights ahead; for another model the service makes it in its cache directory.
+      cache_dir = lib.mkIf (self.settings.model_dir == "${packages.ai-stack-model}") (
+        lib.mkDefault "${packages.ai-stack-model-onnx}"
+      );
     };
 
     hardening = [

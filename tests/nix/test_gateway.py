@@ -8,15 +8,17 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
-from aiohttp import ClientSession, TCPConnector, WSMsgType, web
+from aiohttp import ClientSession, TCPConnector, WSMsgType, encode_basic_auth, web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.typedefs import Handler
 from yarl import URL
 
 from nix.evaluate import Machine, require
@@ -36,6 +38,11 @@ MACHINE = Machine(
     gateway.rateLimits.interactive = { perSecond = 1; burst = 20; };
     services.echo = { package = pkgs.hello; port = 8100; route = "/echo/"; ingestPaths = [ "/documents" ]; };
     services.gone = { package = pkgs.hello; port = 8101; route = "/gone/"; };
+    gateway.routes.traces = {
+      prefix = "/traces/";
+      target = "http://127.0.0.1:8104";
+      authUrl = "http://127.0.0.1:8105/api/user";
+    };
     services.pair = { package = pkgs.hello; port = 8102; instances = 2; };
   };
 }""",
@@ -95,7 +102,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     assert result.returncode == 0, result.stderr
     # Ports, certificate and log go where a test may have them; everything else stays as rendered.
     text = MACHINE.build('config.environment.etc."nginx/nginx.conf".source').read_text()
-    ports = {port: free_port() for port in (8443, 8088, 8100, 8101, 8102, 8103, 18102)}
+    ports = {port: free_port() for port in (8443, 8088, 8100, 8101, 8102, 8103, 8104, 8105, 18102)}
     text = re.sub(rf":({'|'.join(map(str, ports))})\b", lambda match: f":{ports[int(match[1])]}", text)
     for old, new in {
         "/run/credentials/nginx.service/ai-stack.crt": str(tmp_path / "server.crt"),
@@ -167,9 +174,11 @@ async def talk(request: web.Request) -> web.WebSocketResponse:
 
 
 @asynccontextmanager
-async def server(port: int) -> AsyncIterator[web.Application]:
+async def server(port: int, routes: Mapping[str, Handler] = MappingProxyType({})) -> AsyncIterator[web.Application]:
     app = web.Application(client_max_size=10**7)
     app[SEEN] = asyncio.Event()
+    for path, handler in routes.items():
+        app.router.add_get(path, handler)
     app.router.add_get("/events", events)
     app.router.add_get("/talk", talk)
     app.router.add_route("*", "/{tail:.*}", echo)
@@ -294,6 +303,33 @@ async def test_websockets_go_through(gateway: Gateway) -> None:
         message = await peer.receive(timeout=5)
         await peer.close()
     assert (message.type, message.data) == (WSMsgType.TEXT, "echo hello")
+
+
+async def doorkeeper(request: web.Request) -> web.Response:
+    known = encode_basic_auth("admin", "right")
+    return web.Response(status=200 if request.headers.get("Authorization") == known else 401)
+
+
+async def test_what_has_no_log_in_of_its_own_is_behind_one(gateway: Gateway) -> None:
+    async with (
+        server(gateway.ports[8104]),
+        server(gateway.ports[8105], {"/api/user": doorkeeper}),
+        gateway.client() as client,
+    ):
+        url = f"{gateway.https}/traces/x"
+        stranger = await client.get(url)
+        liar = await client.get(url, headers={"Authorization": encode_basic_auth("admin", "wrong")})
+        friend = await client.get(url, headers={"Authorization": encode_basic_auth("admin", "right")})
+        body = await friend.json()
+    assert (stranger.status, liar.status, friend.status) == (401, 401, 200)
+    assert stranger.headers["WWW-Authenticate"] == f'Basic realm="{DOMAIN}"'
+    assert body["path"] == "/traces/x"
+
+
+async def test_the_log_in_is_closed_when_nobody_can_check_it(gateway: Gateway) -> None:
+    async with server(gateway.ports[8104]), gateway.client() as client:
+        answer = await client.get(f"{gateway.https}/traces/x")
+    assert answer.status == 503
 
 
 async def test_the_authority_is_published(gateway: Gateway) -> None:
