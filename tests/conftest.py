@@ -1,3 +1,3 @@
 """Fixtures are plugins in `support`, one module per subject."""
 
-pytest_plugins = ["support.logs", "support.blocking", "support.model", "support.stores"]
+pytest_plugins = ["support.blocking", "support.logs", "support.model", "support.spans", "support.stores"]

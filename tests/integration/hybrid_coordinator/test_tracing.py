@@ -1,48 +1,16 @@
 """One question is one trace, with a span for each search."""
 
-from collections.abc import Iterator
-
-import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-from ai_stack.service import tracing
 from support.http import Api
+from support.spans import MemoryPipeline
 
 from .fakes import Others
 
 QUESTION = "How do I open a port in the firewall?"
 
 
-class MemoryPipeline:
-    """Keeps finished spans."""
-
-    def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer: trace.Tracer = provider.get_tracer("tests")
-
-    def shutdown(self, timeout: float) -> None:
-        self.exporter.shutdown()
-
-    def spans(self) -> dict[str, ReadableSpan]:
-        return {span.name: span for span in self.exporter.get_finished_spans()}
-
-
-@pytest.fixture
-def pipeline() -> Iterator[MemoryPipeline]:
-    made = MemoryPipeline()
-    handle = tracing.activate(made)
-    yield made
-    handle.shutdown()
-
-
-async def test_every_search_is_a_span_of_the_question(pipeline: MemoryPipeline, hybrid: Api, fakes: Others) -> None:
+async def test_every_search_is_a_span_of_the_question(recorded: MemoryPipeline, hybrid: Api, fakes: Others) -> None:
     await hybrid("POST", "/augment_query", json={"query": QUESTION})
-    spans = pipeline.spans()
+    spans = recorded.spans
     question = spans["hybrid.augment_query"]
     assert question.attributes is not None
     assert dict(question.attributes) == {"agent_type": "remote", "query_length": len(QUESTION), "context_found": True}
@@ -61,7 +29,7 @@ async def test_every_search_is_a_span_of_the_question(pipeline: MemoryPipeline, 
     assert question.parent.span_id == spans["POST /augment_query"].context.span_id
 
 
-async def test_the_trace_goes_on_in_the_other_services(pipeline: MemoryPipeline, hybrid: Api, fakes: Others) -> None:
+async def test_the_trace_goes_on_in_the_other_services(recorded: MemoryPipeline, hybrid: Api, fakes: Others) -> None:
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
     await hybrid("POST", "/augment_query", json={"query": QUESTION}, headers=headers)

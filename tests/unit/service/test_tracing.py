@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,46 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ai_stack.service import tracing
 from ai_stack.service.errors import Unavailable
 from ai_stack.service.tracing import client_span, current_ids, in_context, server_span, span, trace_headers
 from support.logs import LogLines
+from support.spans import MemoryPipeline
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
 SAMPLED = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
-
-
-class MemoryPipeline:
-    """Keeps finished spans."""
-
-    def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer: trace.Tracer = provider.get_tracer("tests")
-
-    def shutdown(self, timeout: float) -> None:
-        self.exporter.shutdown()
-
-    @property
-    def spans(self) -> dict[str, ReadableSpan]:
-        """Finished spans by name."""
-        return {finished.name: finished for finished in self.exporter.get_finished_spans()}
-
-
-@pytest.fixture
-def recorded() -> Iterator[MemoryPipeline]:
-    """Tracing is on and spans are kept."""
-    pipeline = MemoryPipeline()
-    handle = tracing.activate(pipeline)
-    yield pipeline
-    handle.shutdown()
 
 
 def ids(finished: ReadableSpan) -> tuple[str, str, str | None]:
