@@ -1,11 +1,20 @@
 # embeddings: turns text into vectors, and is the only one that does.
 { config, lib, ... }:
 let
-  inherit (config.services.ai-stack) packages;
-  self = config.services.ai-stack.services.embeddings;
+  cfg = config.services.ai-stack;
+  inherit (cfg) packages;
+  shipped = "${packages.ai-stack-model}";
 in
 {
-  services.ai-stack.services.embeddings = {
+  options.services.ai-stack.embeddingModel = lib.mkOption {
+    type = lib.types.str;
+    default = shipped;
+    defaultText = lib.literalMD "all-MiniLM-L6-v2";
+    example = lib.literalExpression ''"${pkgs.my-model}"'';
+    description = "Directory of a BERT model as sentence-transformers saves it. Another model makes other vectors: stored ones must be made anew.";
+  };
+
+  config.services.ai-stack.services.embeddings = {
     package = lib.mkDefault packages.ai-stack;
     executable = "ai-stack-embeddings";
     port = lib.mkDefault 8081;
@@ -13,11 +22,9 @@ in
     maxBodySize = lib.mkDefault "2m";
 
     settings = {
-      model_dir = lib.mkDefault "${packages.ai-stack-model}";
+      model_dir = cfg.embeddingModel;
       # Made from the weights ahead; for another model the service makes it in its cache directory.
-      cache_dir = lib.mkIf (self.settings.model_dir == "${packages.ai-stack-model}") (
-        lib.mkDefault "${packages.ai-stack-model-onnx}"
-      );
+      cache_dir = lib.mkIf (cfg.embeddingModel == shipped) "${packages.ai-stack-model-onnx}";
     };
 
     hardening = [
