@@ -10,7 +10,7 @@ in
     type = lib.types.str;
     default = shipped;
     defaultText = lib.literalMD "all-MiniLM-L6-v2";
-    example = lib.literalExpression ''"${pkgs.my-model}"'';
+    example = lib.literalExpression ''"''${pkgs.my-model}"'';
     description = "Directory of a BERT model as sentence-transformers saves it. Another model makes other vectors: stored ones must be made anew.";
   };
 
