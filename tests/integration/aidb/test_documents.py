@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yarl
 
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api, Keys
@@ -148,6 +149,49 @@ async def test_content_is_listed_only_when_asked_for(aidb: Api) -> None:
     assert read["chunks"] == 1
     assert read["embedded"] is True
     assert len(read["checksum"]) == 64
+
+
+async def test_a_page_with_content_ends_where_it_would_become_too_large(
+    aidb: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ai_stack.aidb.documents.MAX_PAGE_BYTES", 1500)
+    for n in range(4):
+        await put(aidb, f"{n}.txt", f"{n} " * 500)
+
+    first = (await aidb("GET", "/documents?include_content=true")).json
+    rest = (await aidb("GET", f"/documents?include_content=true&after={first['next']}")).json
+
+    assert [document["path"] for document in first["documents"]] == ["0.txt", "1.txt"]
+    assert [document["path"] for document in rest["documents"]] == ["2.txt", "3.txt"]
+    assert (first["total"], rest["next"]) == (4, None)
+    assert len((await aidb("GET", "/documents")).json["documents"]) == 4
+
+
+async def test_the_longest_names_can_be_stored_and_longer_ones_are_refused(aidb: Api) -> None:
+    stored = await put(aidb, "🙂" * 256, "words", project="🙂" * 128, title="🙂" * 512)
+    answer = await aidb("POST", "/documents", json={"path": "🙂" * 257, "content": "words"})
+
+    assert stored["path"] == "🙂" * 256
+    assert answer.status == 400
+    assert "path: must have at most 1024 bytes" in answer.json["error"]
+
+
+@pytest.mark.parametrize("query", ["project=%ff", "project=%ed%a0%80", "limit=1&limit=2", "limit=x", "after=-1", "x=1"])
+async def test_a_bad_listing_is_refused_or_empty(aidb: Api, query: str) -> None:
+    answer = await aidb("GET", yarl.URL(f"/documents?{query}", encoded=True).raw_path_qs)
+
+    assert answer.status in ((200, 400) if query.startswith("project") else (400,))
+
+
+async def test_numbers_of_any_size_in_metadata_are_kept_or_refused(aidb: Api) -> None:
+    for number in ("9007199254740993", "1e308", "-0.0", "123456789012345678901234567890", "1" * 400):
+        raw = f'{{"path": "a", "content": "x", "metadata": {{"n": {number}}}}}'.encode()
+        answer = await aidb("POST", "/documents", data=raw, headers={"Content-Type": "application/json"})
+        assert answer.status in (200, 400), number
+        if answer.status == 200:
+            read = (await aidb("GET", f"/documents/{answer.json['id']}")).json
+            kept = read["metadata"]["n"]
+            assert kept == json.loads(number) or float(kept) == float(number)
 
 
 async def test_a_deleted_document_leaves_nothing_behind(aidb: Api, store: ConnectionParameters) -> None:

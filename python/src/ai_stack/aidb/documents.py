@@ -19,6 +19,8 @@ Change = Literal["created", "updated", "unchanged"]
 HEADING_SEPARATOR = " > "
 # A document that appears or vanishes between two statements makes one more round necessary.
 _ROUNDS = 5
+#: A page of a listing holds at most this much content, and one document more.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ class DocumentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """Part of a listing: some of `total` documents, and whether there are `more` behind them."""
+
+    documents: list[DocumentRecord]
+    total: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """How much is stored."""
 
@@ -120,10 +131,10 @@ class DocumentStore:
 
         return await self._database.transaction(work, idempotent=True, timeout=self._write_timeout)
 
-    async def list(
-        self, *, project: str | None, limit: int, after: int, include_content: bool
-    ) -> tuple[list[DocumentRecord], int]:
-        """Return one page of documents in the order of their ids, and how many there are altogether.
+    async def list(self, *, project: str | None, limit: int, after: int, include_content: bool) -> DocumentPage:
+        """Return one page of documents in the order of their ids.
+
+        A page with content ends before `limit` where it would become too large (`MAX_PAGE_BYTES`).
 
         Args:
             project: only those of this project.
@@ -133,9 +144,16 @@ class DocumentStore:
         """
         rows = await self._database.fetch(
             _LIST.format(content="d.content" if include_content else "NULL"),
-            {"project": project, "limit": limit, "after": after},
+            {
+                "project": project,
+                "limit": limit,
+                "after": after,
+                "max_bytes": MAX_PAGE_BYTES if include_content else None,
+            },
         )
-        return [_record(row[1:]) for row in rows if row[1] is not None], rows[0][0]
+        total, last, *_ = rows[0]
+        records = [_record(row[2:]) for row in rows if row[2] is not None]
+        return DocumentPage(records, total, more=bool(records) and records[-1].id < last)
 
     async def get(self, document_id: int) -> DocumentRecord | None:
         """Return a document with its content, None when there is none of this id."""
@@ -182,13 +200,15 @@ _COLUMNS = """
 
 # The total comes with every row, and alone when the page is empty.
 _LIST = f"""
-    SELECT total.documents, page.*
-    FROM (SELECT count(*) AS documents FROM documents
+    SELECT total.documents, total.last, page.*
+    FROM (SELECT count(*) AS documents, max(id) AS last FROM documents
           WHERE %(project)s IS NULL OR project = %(project)s) AS total
     LEFT JOIN (SELECT {_COLUMNS}, {{content}}
-               FROM documents d
-               WHERE (%(project)s IS NULL OR d.project = %(project)s) AND d.id > %(after)s
-               ORDER BY d.id LIMIT %(limit)s) AS page ON true
+               FROM (SELECT *, sum(size_bytes) OVER (ORDER BY id) - size_bytes AS before
+                     FROM (SELECT * FROM documents
+                           WHERE (%(project)s IS NULL OR project = %(project)s) AND id > %(after)s
+                           ORDER BY id LIMIT %(limit)s) AS first) AS d
+               WHERE %(max_bytes)s IS NULL OR before < %(max_bytes)s) AS page ON true
     ORDER BY page.id"""  # noqa: S608 - made of constants
 
 _GET = f"SELECT {_COLUMNS}, d.content FROM documents d WHERE d.id = %(id)s"  # noqa: S608

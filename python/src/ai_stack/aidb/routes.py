@@ -64,17 +64,16 @@ async def store_documents(request: web.Request, body: schemas.BatchRequest) -> s
     tags=("documents",),
 )
 async def list_documents(request: web.Request, query: schemas.DocumentQuery) -> schemas.DocumentList:
-    """In the order in which they were created."""
+    """In the order in which they were created. With their content, a page may end before the limit."""
     store: DocumentStore = request.app[DOCUMENTS]
-    records, total = await store.list(
+    page = await store.list(
         project=query.project, limit=query.limit, after=query.after, include_content=query.include_content
     )
-    more = len(records) == query.limit
     return schemas.DocumentList(
-        documents=[_body(record) for record in records],
-        total=total,
+        documents=[_body(record) for record in page.documents],
+        total=page.total,
         project=query.project,
-        next=records[-1].id if more else None,
+        next=page.documents[-1].id if page.more else None,
     )
 
 

@@ -13,6 +13,7 @@ from ai_stack.service.endpoint import QueryModel, RequestModel
 MAX_QUERY_CHARS = 10_000
 MAX_TEXTS = 64
 MAX_BATCH = 64
+MAX_PATH_BYTES = 1024
 #: PostgreSQL's bigint; ids of documents are below it.
 MAX_ID = 2**63 - 1
 
@@ -24,8 +25,17 @@ def _not_blank(value: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS), AfterValidator(_not_blank)]
+
+
+def _indexable(value: str) -> str:
+    # Project and path are one index entry, of 2704 bytes at most (PostgreSQL manual, "B-Tree Indexes").
+    if len(value.encode()) > MAX_PATH_BYTES:
+        raise ValueError(f"must have at most {MAX_PATH_BYTES} bytes in UTF-8")
+    return value
+
+
 Project = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_not_blank)]
-Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_not_blank)]
+Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_not_blank), AfterValidator(_indexable)]
 Title = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_not_blank)]
 Vector = Annotated[list[float], Field(min_length=DIMENSION, max_length=DIMENSION)]
 
