@@ -27,7 +27,45 @@
       );
       # Building the package runs the unit tests with the libraries of nixpkgs.
       checks = lib.mapAttrs (_: packages: { inherit (packages) ai-stack; }) self.packages;
+      # Complete machines, as examples and for the tests.
+      nixosConfigurations = lib.mapAttrs' (
+        file: _:
+        lib.nameValuePair (lib.removeSuffix ".nix" file) (
+          lib.nixosSystem {
+            system = "x86_64-linux";
+            modules = [
+              ./tests/nix/configurations/${file}
+              {
+                boot.isContainer = true;
+                system.stateVersion = "26.05";
+              }
+            ];
+          }
+        )
+      ) (builtins.readDir ./tests/nix/configurations);
       templates = import ./templates;
+      devShells = forSystems (
+        system:
+        let
+          pkgs = nixpkgs.legacyPackages.${system};
+        in
+        {
+          # What scripts/test needs for all of its layers.
+          default = pkgs.mkShell {
+            packages = [
+              pkgs.jq
+              pkgs.nginx
+              pkgs.nixfmt
+              pkgs.openssl
+              pkgs.prometheus.cli
+              pkgs.python3
+              pkgs.shellcheck
+              pkgs.systemd
+              pkgs.uv
+            ];
+          };
+        }
+      );
       formatter = forSystems (system: nixpkgs.legacyPackages.${system}.nixfmt-tree);
     };
 }

@@ -1,6 +1,5 @@
 """The services that come along, as a machine with the smallest useful configuration runs them."""
 
-import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -12,7 +11,7 @@ from ai_stack.embeddings.settings import EmbeddingsSettings
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.nixos_docs.settings import NixosDocsSettings
 from ai_stack.service.settings import ServiceSettings
-from nix.evaluate import REPOSITORY, Machine
+from nix.evaluate import Machine
 from nix.machines import ALL, BOTH, EXTERNAL, MINIMAL, VECTORS
 from nix.security import exposure
 
@@ -94,13 +93,3 @@ def test_a_machine_for_vectors_runs_nothing_else() -> None:
     assert "ai-stack-embeddings.service" in units
     assert not units & {"nginx.service", "postgresql.service", "ai-stack-aidb.service"}
     assert VECTORS.get("settings")["embeddings"]["host"] == "10.0.0.2"
-
-
-def test_the_package_brings_what_the_distribution_depends_on() -> None:
-    project = tomllib.loads((REPOSITORY / "python" / "pyproject.toml").read_text())["project"]
-    wanted = {
-        "".join(c for c in entry.split(">")[0].split("=")[0] if c not in "<!") for entry in project["dependencies"]
-    }
-    package = (REPOSITORY / "pkgs" / "ai-stack" / "default.nix").read_text()
-    names = {name.split("[")[0].replace("psycopg2-binary", "psycopg2") for name in wanted}
-    assert {name for name in names if f"python3Packages.{name}\n" not in package} == set()
