@@ -10,7 +10,9 @@
     ./tls.nix
     ./gateway.nix
     ./balancer.nix
-    ./observability/metrics.nix
+    ./observability
+    ./backup.nix
+    ./state-version.nix
     ./assertions.nix
   ];
 }
