@@ -22,8 +22,6 @@ WATCHED: dict[str, tuple[Machine, tuple[str, ...]]] = {
             "ai-stack-postgresql.service",
             "ai-stack-secrets.service",
             "ai-stack-tls.service",
-            "nginx.service",
-            "qdrant.service",
         ),
     ),
     "vectors": (VECTORS, ("ai-stack-embeddings.service",)),
