@@ -26,7 +26,7 @@ def evaluate(template: str, what: str) -> Any:
     text = instantiate(
         f"""
         let
-          nixpkgs = (import <nixpkgs/flake.nix>).outputs {{ self = nixpkgs; }};
+          nixpkgs = (import <nixpkgs/flake.nix>).outputs {{ self = nixpkgs; }} // {{ outPath = toString <nixpkgs>; }};
           ai-stack = (import ./flake.nix).outputs {{ self = ai-stack; inherit nixpkgs; }};
           flake = (import ./templates/{template}/flake.nix).outputs {{ self = flake; inherit nixpkgs ai-stack; }};
           inherit (flake.nixosConfigurations.machine) config;
