@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 from ai_stack.aidb import database
+from ai_stack.aidb.connecting import open_pool
 from ai_stack.aidb.database import Connection, Database
 from ai_stack.aidb.settings import AidbSettings
 from ai_stack.local.postgres import ConnectionParameters
@@ -24,7 +25,7 @@ from .test_documents import rows
 async def opened(store: ConnectionParameters, **changes: Any) -> AsyncIterator[Database]:
     settings = AidbSettings(**settings_for(store, auth="disabled", **changes))
     metrics = ServiceMetrics("aidb", "aidb_http", "aidb", "1")
-    async with database.open_pool(settings) as pool:
+    async with open_pool(settings) as pool:
         yield Database(pool, database.create_guard(settings, GuardRegistry()), metrics)
 
 
@@ -196,7 +197,7 @@ async def test_the_pool_is_visible_in_metrics(store: ConnectionParameters) -> No
         text = metrics.render()[0].decode()
         return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
-    async with database.open_pool(settings) as pool:
+    async with open_pool(settings) as pool:
         db = Database(pool, database.create_guard(settings, GuardRegistry()), metrics)
         tasks = [asyncio.create_task(db.fetch("SELECT pg_sleep(0.3)")) for _ in range(5)]
 

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ai_stack.aidb.database import Connection, first_connection
+from ai_stack.aidb.connecting import first_connection
+from ai_stack.aidb.database import Connection
 from ai_stack.aidb.errors import SchemaError
 from ai_stack.aidb.migrate import Migration, load_migrations, migrate
 from ai_stack.aidb.settings import AidbSettings

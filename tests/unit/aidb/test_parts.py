@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_stack.aidb.chunking import chunk_document, count_tokens
-from ai_stack.aidb.database import connection_arguments
-from ai_stack.aidb.documents import NewDocument
+from ai_stack.aidb.connecting import connection_arguments
 from ai_stack.aidb.embedder import HEADING_TOKENS, embedding_text
 from ai_stack.aidb.identity import ModelIdentity
 from ai_stack.aidb.migrate import load_migrations
 from ai_stack.aidb.settings import AidbSettings
+from ai_stack.aidb.storing import NewDocument
 from ai_stack.aidb.vectors import DIMENSION, to_literal, to_vectors
 
 MODEL = ModelIdentity("m", "r" * 64, DIMENSION)

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from ai_stack.aidb import cache, database
 from ai_stack.aidb.cache import VectorCache
+from ai_stack.aidb.connecting import first_connection, open_pool
 from ai_stack.aidb.database import Connection, Database
 from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
@@ -75,12 +76,12 @@ class _Parts:
 
     async def storage(self, app: web.Application) -> AsyncIterator[None]:
         """PostgreSQL: newest schema, pool, documents and search."""
-        connection = await database.first_connection(self._settings)
+        connection = await first_connection(self._settings)
         with closing(connection):
             await migrate(Connection(connection), self._migrations)
             rows = await Connection(connection).fetch("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
             self._pgvector = rows[0][0]
-        async with database.open_pool(self._settings) as pool:
+        async with open_pool(self._settings) as pool:
             store = Database(pool, self._postgres_guard, self._service.metrics)
             app[DATABASE] = store
             app[DOCUMENTS] = DocumentStore(store, write_timeout=self._settings.postgres_write_timeout)

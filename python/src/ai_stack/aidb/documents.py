@@ -1,58 +1,15 @@
 """Documents and chunks in PostgreSQL: storing, listing, deleting."""
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from psycopg2.extras import Json
-
-from ai_stack.aidb.chunking import Chunk
 from ai_stack.aidb.database import Connection, Database, Row
-from ai_stack.service.errors import Conflict
+from ai_stack.aidb.storing import NewDocument, StoredDocument, forget_queued, store_documents
 
-Change = Literal["created", "updated", "unchanged"]
-
-#: Between the titles of a heading path.
-HEADING_SEPARATOR = " > "
-# A document that appears or vanishes between two statements makes one more round necessary.
-_ROUNDS = 5
 #: A page of a listing holds at most this much content, and one document more.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class NewDocument:
-    """A document to be stored, with its chunks."""
-
-    project: str
-    path: str
-    title: str
-    content_type: str
-    content: str
-    metadata: dict[str, Any]
-    chunks: Sequence[Chunk]
-
-    @property
-    def content_hash(self) -> bytes:
-        """SHA-256 of the content."""
-        return hashlib.sha256(self.content.encode()).digest()
-
-    def heading_of(self, chunk: Chunk) -> str:
-        """Return the titles above a chunk, the document's own first."""
-        titles = chunk.headings if chunk.headings[:1] == (self.title,) else (self.title, *chunk.headings)
-        return HEADING_SEPARATOR.join(titles)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """What storing a document came to."""
-
-    id: int
-    change: Change
-    chunks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +79,7 @@ class DocumentStore:
         """
 
         async def work(connection: Connection) -> list[StoredDocument]:
-            changes = await _upsert(connection, documents)
-            await _replace_chunks(connection, documents, changes)
-            return [
-                StoredDocument(id_, change, len(document.chunks))
-                for document, (id_, change) in zip(documents, changes, strict=True)
-            ]
+            return await store_documents(connection, documents)
 
         return await self._database.transaction(work, idempotent=True, timeout=self._write_timeout)
 
@@ -169,7 +121,7 @@ class DocumentStore:
                 return False
             rows = await connection.fetch("SELECT id FROM chunks WHERE document_id = %s", (document_id,))
             await connection.fetch("DELETE FROM documents WHERE id = %s", (document_id,))
-            await connection.fetch(_FORGET_QUEUED, ([row[0] for row in rows],))
+            await forget_queued(connection, [row[0] for row in rows])
             return True
 
         return await self._database.transaction(work, timeout=self._write_timeout)
@@ -216,136 +168,3 @@ _GET = f"SELECT {_COLUMNS}, d.content FROM documents d WHERE d.id = %(id)s"  # n
 
 def _record(row: Row) -> DocumentRecord:
     return DocumentRecord(*row)
-
-
-async def _upsert(connection: Connection, documents: Sequence[NewDocument]) -> list[tuple[int, Change]]:
-    """Write the rows of `documents`, lock them, and return (id, change) for each.
-
-    Rows are taken in the order of their keys, so that two calls with documents in common cannot deadlock.
-    """
-    outcome: dict[tuple[str, str], tuple[int, Change]] = {}
-    missing = {(document.project, document.path): document for document in documents}
-    for _ in range(_ROUNDS):
-        batch = list(missing.values())
-        for id_, project, path in await connection.fetch(_INSERT_DOCUMENTS, _document_arrays(batch)):
-            outcome[project, path] = (id_, "created")
-            del missing[project, path]
-        if missing:
-            keys = list(missing)
-            arrays = {"projects": [key[0] for key in keys], "paths": [key[1] for key in keys]}
-            stale: list[NewDocument] = []
-            for id_, project, path, *state in await connection.fetch(_LOCK_DOCUMENTS, arrays):
-                document = missing.pop((project, path))
-                if state == [document.title, document.content_type, document.content_hash.hex(), document.metadata]:
-                    outcome[project, path] = (id_, "unchanged")
-                else:
-                    outcome[project, path] = (id_, "updated")
-                    stale.append(document)
-            if stale:
-                await connection.fetch(_UPDATE_DOCUMENTS, _document_arrays(stale))
-        if not missing:
-            return [outcome[document.project, document.path] for document in documents]
-    raise Conflict("the documents are being deleted by another request")
-
-
-def _document_arrays(documents: Sequence[NewDocument]) -> dict[str, Any]:
-    return {
-        "projects": [document.project for document in documents],
-        "paths": [document.path for document in documents],
-        "titles": [document.title for document in documents],
-        "content_types": [document.content_type for document in documents],
-        "hashes": [document.content_hash.hex() for document in documents],
-        "sizes": [len(document.content.encode()) for document in documents],
-        "metadata": [Json(document.metadata) for document in documents],
-        "contents": [document.content for document in documents],
-    }
-
-
-_NEW_DOCUMENTS = """unnest(
-    %(projects)s::text[], %(paths)s::text[], %(titles)s::text[], %(content_types)s::text[], %(hashes)s::text[],
-    %(sizes)s::integer[], %(metadata)s::jsonb[], %(contents)s::text[]
-) AS new (project, path, title, content_type, content_hash, size_bytes, metadata, content)"""
-
-_INSERT_DOCUMENTS = f"""
-    INSERT INTO documents (project, path, title, content_type, content_hash, size_bytes, metadata, content)
-    SELECT project, path, title, content_type, decode(content_hash, 'hex'), size_bytes, metadata, content
-    FROM {_NEW_DOCUMENTS} ORDER BY project, path
-    ON CONFLICT (project, path) DO NOTHING RETURNING id, project, path"""  # noqa: S608
-
-_LOCK_DOCUMENTS = """
-    SELECT d.id, d.project, d.path, d.title, d.content_type, encode(d.content_hash, 'hex'), d.metadata
-    FROM documents d JOIN unnest(%(projects)s::text[], %(paths)s::text[]) AS key (project, path)
-        ON d.project = key.project AND d.path = key.path
-    ORDER BY d.project, d.path FOR UPDATE OF d"""
-
-_UPDATE_DOCUMENTS = f"""
-    UPDATE documents d SET title = new.title, content_type = new.content_type,
-        content_hash = decode(new.content_hash, 'hex'), size_bytes = new.size_bytes, metadata = new.metadata,
-        content = new.content, updated_at = now()
-    FROM {_NEW_DOCUMENTS} WHERE d.project = new.project AND d.path = new.path"""  # noqa: S608
-
-
-async def _replace_chunks(
-    connection: Connection, documents: Sequence[NewDocument], changes: Sequence[tuple[int, Change]]
-) -> None:
-    """Give every document that is not unchanged its chunks; those that it had already only move."""
-    changed = [
-        (id_, document) for document, (id_, change) in zip(documents, changes, strict=True) if change != "unchanged"
-    ]
-    updated = [id_ for id_, change in changes if change == "updated"]
-    reusable: defaultdict[tuple[int, bytes], list[int]] = defaultdict(list)
-    if updated:
-        rows = await connection.fetch(
-            "SELECT document_id, content_hash, id FROM chunks WHERE document_id = ANY(%s) ORDER BY id DESC", (updated,)
-        )
-        for document_id, content_hash, chunk_id in rows:
-            reusable[document_id, bytes(content_hash)].append(chunk_id)
-    moved: dict[str, list[Any]] = {"ids": [], "positions": []}
-    new: defaultdict[str, list[Any]] = defaultdict(list)
-    for id_, document in changed:
-        for position, chunk in enumerate(document.chunks):
-            heading = document.heading_of(chunk)
-            content_hash = hashlib.sha256(f"{heading}\0{chunk.text}".encode()).digest()
-            if same := reusable.get((id_, content_hash)):
-                moved["ids"].append(same.pop())
-                moved["positions"].append(position)
-                continue
-            new["document_ids"].append(id_)
-            new["positions"].append(position)
-            new["headings"].append(heading)
-            new["contents"].append(chunk.text)
-            new["hashes"].append(content_hash.hex())
-            new["tokens"].append(chunk.tokens)
-            new["characters"].append(len(chunk.text))
-    gone = [chunk_id for ids in reusable.values() for chunk_id in ids]
-    if gone:
-        await connection.fetch("DELETE FROM chunks WHERE id = ANY(%s)", (gone,))
-        await connection.fetch(_FORGET_QUEUED, (gone,))
-    if moved["ids"]:
-        await connection.fetch(_MOVE_CHUNKS, moved)
-    if new:
-        await connection.fetch(_INSERT_CHUNKS, new)
-
-
-# What is being embedded now is locked; its worker finds the chunk gone and forgets it. Waiting for that would make this
-# as slow as the model.
-_FORGET_QUEUED = """
-    DELETE FROM embedding_queue WHERE chunk_id = ANY(ARRAY(
-        SELECT chunk_id FROM embedding_queue WHERE chunk_id = ANY(%s::bigint[]) FOR UPDATE SKIP LOCKED))"""
-
-_MOVE_CHUNKS = """
-    UPDATE chunks SET position = moved.position
-    FROM unnest(%(ids)s::bigint[], %(positions)s::integer[]) AS moved (id, position)
-    WHERE chunks.id = moved.id AND chunks.position <> moved.position"""
-
-_INSERT_CHUNKS = """
-    WITH inserted AS (
-        INSERT INTO chunks (document_id, position, heading, content, content_hash, token_count, char_count)
-        SELECT document_id, position, heading, content, decode(content_hash, 'hex'), token_count, char_count
-        FROM unnest(
-            %(document_ids)s::bigint[], %(positions)s::integer[], %(headings)s::text[], %(contents)s::text[],
-            %(hashes)s::text[], %(tokens)s::integer[], %(characters)s::integer[]
-        ) AS new (document_id, position, heading, content, content_hash, token_count, char_count)
-        RETURNING id
-    )
-    INSERT INTO embedding_queue (chunk_id) SELECT id FROM inserted"""

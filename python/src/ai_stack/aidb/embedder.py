@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from ai_stack.aidb.chunking import count_tokens
 from ai_stack.aidb.database import Connection, Database
-from ai_stack.aidb.documents import HEADING_SEPARATOR, DocumentStore
+from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.errors import ModelMismatch
 from ai_stack.aidb.identity import claim_identity
+from ai_stack.aidb.storing import HEADING_SEPARATOR
 from ai_stack.aidb.vectors import Vectors, to_literal
 from ai_stack.service.client import RemoteError
 from ai_stack.service.logs import get_logger

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 from ai_stack.aidb.chunking import chunk_document, content_type_of
-from ai_stack.aidb.documents import DocumentStore, NewDocument, StoredDocument
+from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.schemas import BatchResult, DocumentRequest, DocumentResult, RefusedDocument
+from ai_stack.aidb.storing import NewDocument, StoredDocument
 from ai_stack.service.errors import PayloadTooLarge, ServiceError, Unprocessable
 from ai_stack.service.logs import get_logger
 from ai_stack.service.tracing import in_context, span
