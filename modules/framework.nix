@@ -6,6 +6,7 @@
     ./units.nix
     ./hardening.nix
     ./secrets.nix
+    ./rotation.nix
     ./stores.nix
     ./tls.nix
     ./gateway.nix

@@ -15,15 +15,15 @@ let
   group = "ai-stack-keys";
 
   generated = lib.filterAttrs (_: secret: secret.file == null) registry;
-  ofKind = kind: lib.filterAttrs (_: secret: secret.kind == kind) generated;
 
   manifest = (pkgs.formats.json { }).generate "ai-stack-secrets.json" {
     inherit state;
-    random = lib.attrNames (ofKind "random");
+    random = lib.attrNames (lib.filterAttrs (_: secret: secret.kind == "random") generated);
     keys = lib.mapAttrsToList (name: secret: {
       inherit name;
-      inherit (secret) record scopes;
-    }) (ofKind "apiKey");
+      inherit (secret) record scopes path;
+      made = secret.file == null;
+    }) (lib.filterAttrs (_: secret: secret.kind == "apiKey") registry);
     given = cfg.secrets.apiKeys;
     units = lib.mapAttrs (_: secret: secret.units) generated;
   };
@@ -85,32 +85,16 @@ let
       };
     };
 
-  upstreamKey = name: common.secretPath "upstream-${name}" null;
+  shared = cfg.secrets.upstreamApiKey;
+  upstreamKey = name: common.secretPath "upstream-${name}" shared;
   hasUpstreamKey = name: service: service.credentials.upstream_api_key or null == upstreamKey name;
 
-  # What is given as a file and changes there restarts exactly the units concerned (systemd.path(5)).
-  watched =
-    lib.mapAttrs (_: secret: { inherit (secret) file units; }) (
-      lib.filterAttrs (_: secret: secret.file != null && secret.units != [ ]) registry
-    )
-    // lib.concatMapAttrs (
-      name: service:
-      lib.concatMapAttrs (
-        id: file:
-        lib.optionalAttrs (!lib.elem file (lib.mapAttrsToList (_: secret: secret.path) registry)) {
-          "${name}-${lib.replaceStrings [ "_" ] [ "-" ] id}" = {
-            inherit file;
-            units = service.systemdUnits;
-          };
-        }
-      ) service.credentials
-    ) services
-    // lib.optionalAttrs (cfg.secrets.apiKeys != null) {
-      api-keys = {
-        file = cfg.secrets.apiKeys;
-        units = [ "ai-stack-secrets.service" ];
-      };
-    };
+  # Services that others here call on other machines.
+  called = lib.concatMap (service: service.after ++ service.requires) (lib.attrValues services);
+  remote = lib.filter (
+    name: lib.any (url: !common.isLoopback (common.hostOf url)) (cfg.services.${name}.endpoints or [ ])
+  ) (lib.unique called);
+
 in
 {
   options.services.ai-stack = {
@@ -123,6 +107,15 @@ in
           File with the API keys of the clients: a JSON list of `{name, digest, scopes}`, where `digest` is the SHA-256
           of the key. When null, one key for the operator is made on first boot (`${state}/secrets/api-key`) and
           `ai-stack keys` manages the rest. A change takes effect within seconds, without a restart.
+        '';
+      };
+      upstreamApiKey = lib.mkOption {
+        type = lib.types.nullOr common.types.secretFile;
+        default = null;
+        example = "/run/secrets/ai-stack-upstream";
+        description = ''
+          File with the API key that the services of this machine show to each other, `ais_` and 43 letters. When null,
+          each gets one of its own. Several machines that call each other need the same file.
         '';
       };
       registry = lib.mkOption {
@@ -157,18 +150,35 @@ in
   };
 
   config = lib.mkIf (common.active cfg) {
-    services.ai-stack.secrets.registry = lib.mapAttrs' (
-      name: service:
-      lib.nameValuePair "upstream-${name}" {
-        kind = "apiKey";
-        record = "service.${name}";
-        scopes = [
-          "read"
-          "write"
-        ];
-        units = service.systemdUnits;
-      }
-    ) (lib.filterAttrs hasUpstreamKey services);
+    services.ai-stack.secrets.registry =
+      let
+        key = record: units: {
+          kind = "apiKey";
+          inherit record units;
+          scopes = [ "read" ];
+        };
+        callers = lib.filterAttrs hasUpstreamKey services;
+      in
+      if shared == null then
+        lib.mapAttrs' (
+          name: service: lib.nameValuePair "upstream-${name}" (key "service.${name}" service.systemdUnits)
+        ) callers
+      else
+        {
+          upstream =
+            key "service.shared" (
+              # its digest goes to the key file before the callers show it
+              [ "ai-stack-secrets.service" ]
+              ++ lib.concatMap (service: service.systemdUnits) (lib.attrValues callers)
+            )
+            // {
+              file = shared;
+            };
+        };
+
+    warnings =
+      lib.optional (shared == null && remote != [ ])
+        "services.ai-stack: ${lib.concatStringsSep ", " remote} is answered from other machines, which do not know the keys that this one generates. Give all of them the same file in services.ai-stack.secrets.upstreamApiKey.";
 
     users.groups.${group} = { };
     environment.systemPackages = [
@@ -196,15 +206,6 @@ in
       };
     };
 
-    systemd.paths = lib.mapAttrs' (
-      name: secret:
-      lib.nameValuePair "ai-stack-rotate-${name}" {
-        description = "AI stack: watch ${name}";
-        wantedBy = [ "ai-stack.target" ];
-        pathConfig.PathChanged = secret.file;
-      }
-    ) watched;
-
     systemd.services = lib.mkMerge [
       {
         ai-stack-secrets = {
@@ -222,16 +223,6 @@ in
           };
         };
       }
-      (lib.mapAttrs' (
-        name: secret:
-        lib.nameValuePair "ai-stack-rotate-${name}" {
-          description = "AI stack: apply a change of ${name}";
-          serviceConfig = cfg.rootSandbox // {
-            Type = "oneshot";
-            ExecStart = "${lib.getExe' config.systemd.package "systemctl"} try-restart ${lib.concatStringsSep " " secret.units}";
-          };
-        }
-      ) watched)
       (lib.mapAttrs' (
         _: service:
         lib.nameValuePair service.unit {

@@ -4,8 +4,8 @@
 #        ai-stack-secrets MANIFEST list
 #        ai-stack-secrets MANIFEST rotate NAME
 #
-# MANIFEST (JSON): state (directory with secrets/ and keys/ in it), random (names), keys ({name, record, scopes}), given
-# (path of a key file kept elsewhere, or null), units (what to restart, by name of the secret). The directory keys/ is
+# MANIFEST (JSON): state (directory with secrets/ and keys/ in it), random (names), keys ({name, record, scopes, path,
+# made}: whether it is made here), given (path of a key file kept elsewhere, or null), units (what to restart, by name of the secret). The directory keys/ is
 # setgid: files in it belong to the group that may read them, whoever writes them.
 #
 # Nothing secret is ever an argument of a program: printf is the shell's own, the rest goes through pipes.
@@ -20,6 +20,7 @@ state=$(field .state)
 secrets=$state/secrets
 keys=$state/keys
 records=$keys/api-keys.json
+made_keys='.keys[] | select(.made).name'
 
 # Standard input becomes the secret, all of it or nothing.
 store() {
@@ -36,6 +37,10 @@ random_key() {
 
 record() { # NAME-OF-RECORD FILE SCOPES-AS-JSON
   local digest
+  [ -s "$2" ] || {
+    echo "$2 is missing or empty" >&2
+    return 1
+  }
   digest=$(tr -d '\n' <"$2" | sha256sum | cut -c 1-64)
   jq --null-input --compact-output --arg name "$1" --arg digest "$digest" --argjson scopes "$3" \
     '{name: $name, digest: $digest, scopes: $scopes}'
@@ -56,7 +61,7 @@ write_records() { # under the lock that `ai-stack keys` takes as well
 }
 
 write_records_locked() { # keys given elsewhere or made here, then those of the services
-  local base temporary given name file scopes
+  local base temporary given name path scopes
   given=$(field '.given // empty')
   if [ -n "$given" ]; then
     base=$(list_in "$given")
@@ -70,9 +75,9 @@ write_records_locked() { # keys given elsewhere or made here, then those of the 
   temporary=$(mktemp "$keys/.new.XXXXXX")
   {
     jq --compact-output '.[] | select(.name | startswith("service.") | not)' <<<"$base"
-    while IFS=$'\t' read -r name file scopes; do
-      record "$name" "$secrets/$file" "$scopes"
-    done < <(field '.keys[] | [.record, .name, (.scopes | tojson)] | @tsv')
+    while IFS=$'\t' read -r name path scopes; do
+      record "$name" "$path" "$scopes"
+    done < <(field '.keys[] | [.record, .path, (.scopes | tojson)] | @tsv')
   } | jq --slurp . >"$temporary"
   chmod 0640 "$temporary"
   mv "$temporary" "$records"
@@ -85,7 +90,7 @@ ensure() {
   done < <(field '.random[]')
   while read -r name; do
     [ -s "$secrets/$name" ] || random_key | store "$name"
-  done < <(field '.keys[].name')
+  done < <(field "$made_keys")
   write_records
 }
 
@@ -94,11 +99,11 @@ case $command in
     ensure
     ;;
   list)
-    field '(.random + [.keys[].name])[]'
+    field ".random[], ($made_keys)"
     ;;
   rotate)
     name=${3:?the name of a secret is missing; see ai-stack-secrets list}
-    if ! field '(.random + [.keys[].name])[]' | grep --quiet --line-regexp --fixed-strings -- "$name"; then
+    if ! field ".random[], ($made_keys)" | grep --quiet --line-regexp --fixed-strings -- "$name"; then
       echo "$name is not generated here; see ai-stack-secrets list" >&2
       exit 1
     fi

@@ -27,7 +27,15 @@ class Secrets:
         self.manifest: dict[str, Any] = {
             "state": str(self.state),
             "random": ["redis-password"],
-            "keys": [{"name": "upstream-translator", "record": "service.translator", "scopes": ["read", "write"]}],
+            "keys": [
+                {
+                    "name": "upstream-translator",
+                    "record": "service.translator",
+                    "scopes": ["read"],
+                    "path": str(self.state / "secrets" / "upstream-translator"),
+                    "made": True,
+                }
+            ],
             "given": None,
             "units": {"redis-password": ["redis.service", "translator.service"], "upstream-translator": ["t.service"]},
         }
@@ -70,7 +78,7 @@ def test_the_key_file_holds_digests_only(secrets: Secrets) -> None:
     records = secrets.records()
     assert records["operator"]["digest"] == hashlib.sha256(key.encode()).hexdigest()
     assert records["operator"]["scopes"] == ["admin"]
-    assert records["service.translator"]["scopes"] == ["read", "write"]
+    assert records["service.translator"]["scopes"] == ["read"]
     text = (secrets.state / "keys" / "api-keys.json").read_text()
     assert key not in text
     assert secrets.read("upstream-translator") not in text
@@ -109,6 +117,32 @@ def test_a_key_file_kept_elsewhere_wins_and_the_services_keep_their_keys(secrets
     given.write_text("[]")
     secrets.run("ensure")
     assert set(secrets.records()) == {"service.translator"}
+
+
+def test_a_key_made_elsewhere_is_recorded_by_its_digest(secrets: Secrets, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.write_text("ais_shared\n")
+    secrets.manifest["keys"] = [
+        {"name": "upstream", "record": "service.shared", "scopes": ["read"], "path": str(shared), "made": False}
+    ]
+    secrets.run("ensure")
+    assert secrets.records()["service.shared"]["digest"] == hashlib.sha256(b"ais_shared").hexdigest()
+    assert secrets.run("list").split() == ["redis-password"]
+    assert secrets.attempt("rotate", "upstream")[0] == 1
+
+
+def test_an_empty_key_made_elsewhere_opens_nothing(secrets: Secrets, tmp_path: Path) -> None:
+    secrets.run("ensure")
+    before = secrets.records()
+    empty = tmp_path / "empty"
+    empty.touch()
+    secrets.manifest["keys"] = [
+        {"name": "upstream", "record": "service.shared", "scopes": ["read"], "path": str(empty), "made": False}
+    ]
+    status, output = secrets.attempt("ensure")
+    assert status != 0
+    assert "is missing or empty" in output
+    assert secrets.records() == before
 
 
 @pytest.mark.parametrize("content", ["", "{}", "nonsense"])
@@ -151,7 +185,8 @@ PAIR = """{ pkgs, ... }: {
   services.ai-stack = {
     enable = true;
     services.aa = { package = pkgs.hello; port = 8100; after = [ "bb" ]; credentials.token = "/run/secrets/aa-token"; };
-    services.bb = { package = pkgs.hello; port = 8101; };
+    services.bb.package = pkgs.hello;
+    services.bb.port = 8101;
     %s
   };
 }"""
@@ -184,3 +219,18 @@ def test_adding_a_key_restarts_no_service() -> None:
     assert "ai-stack-secrets.service" in unit.values("Wants", "Unit")
     assert "ai-stack-secrets.service" in unit.values("After", "Unit")
     assert "ai-stack-secrets.service" not in unit.values("Requires", "Unit")
+
+
+def test_machines_that_call_each_other_share_a_key() -> None:
+    machine = Machine(PAIR % 'secrets.upstreamApiKey = "/run/secrets/upstream";', framework=True)
+    unit = machine.unit("ai-stack-aa.service")
+    assert "upstream_api_key:/run/secrets/upstream" in unit.values("LoadCredential")
+    restart = machine.unit("ai-stack-rotate-upstream.service").value("ExecStart")
+    assert restart.endswith("try-restart ai-stack-secrets.service ai-stack-aa.service")
+
+
+def test_a_service_elsewhere_without_a_shared_key_is_warned_about() -> None:
+    elsewhere = Machine(PAIR % 'services.bb.endpoints = [ "http://10.0.0.2:8101" ];', framework=True)
+    (warning,) = elsewhere.get("problems.warnings")
+    assert "bb is answered from other machines" in warning
+    assert "secrets.upstreamApiKey" in warning
