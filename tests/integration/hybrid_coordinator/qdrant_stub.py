@@ -26,6 +26,7 @@ class QdrantStub:
     mode: Mode = "ok"
     url: str = ""
     created: dict[str, Any] = field(default_factory=dict)
+    indexes: set[tuple[str, str, str]] = field(default_factory=set)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the key, misbehave if told to, answer otherwise."""
@@ -68,16 +69,38 @@ class QdrantStub:
                 return await memory.create_collection(name, vectors_config=vectors, metadata=body["metadata"])
             case "PUT", "collections", name, "points":
                 return await memory.upsert(name, [models.PointStruct(**point) for point in body["points"]])
+            case "PUT", "collections", name, "index":
+                self.indexes.add((name.split("--")[0], body["field_name"], body["field_schema"]))
+                return {"operation_id": 0, "status": "completed"}
             case "POST", "collections", name, "points":
-                return await memory.retrieve(name, body["ids"], with_payload=True)
+                return await memory.retrieve(name, body["ids"], with_payload=True, with_vectors=body["with_vector"])
+            case "POST", "collections", name, "points", "payload":
+                return await memory.set_payload(
+                    name, body["payload"], models.Filter(**body["filter"]), key=body.get("key")
+                )
+            case "POST", "collections", name, "points", "delete":
+                return await memory.delete(name, models.PointIdsList(points=body["points"]))
+            case "POST", "collections", name, "points", "scroll":
+                points, following = await memory.scroll(
+                    name, scroll_filter=_filter(body), limit=body["limit"], offset=body.get("offset")
+                )
+                return {"points": [point.model_dump() for point in points], "next_page_offset": following}
             case "POST", "collections", name, "points", "query":
                 query = models.NearestQuery(**body["query"])
                 return await memory.query_points(
-                    name, query=query, limit=body["limit"], score_threshold=body["score_threshold"]
+                    name,
+                    query=query,
+                    limit=body["limit"],
+                    score_threshold=body["score_threshold"],
+                    query_filter=_filter(body),
                 )
             case "POST", "collections", name, "points", "count":
-                return await memory.count(name)
+                return await memory.count(name, count_filter=_filter(body))
         raise ValueError(f"{method} {path} not found")
+
+
+def _filter(body: Any) -> models.Filter | None:
+    return models.Filter(**body["filter"]) if body.get("filter") else None
 
 
 def _ok(result: Any) -> web.Response:

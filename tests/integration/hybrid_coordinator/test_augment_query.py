@@ -3,6 +3,7 @@
 from typing import Any
 
 from ai_stack.hybrid_coordinator.prompt import NO_CONTEXT
+from ai_stack.hybrid_coordinator.records import COLLECTIONS
 from support.http import Api, Keys
 
 from .conftest import UPSTREAM_KEY, Start
@@ -103,7 +104,7 @@ async def test_statistics_count_what_was_answered(hybrid: Api) -> None:
     assert stats["stats"]["context_hit_rate"] == 1.0
     assert stats["stats"]["agent_types"] == {"remote": 1, "local": 1}
     assert stats["stats"]["last_query_at"] is not None
-    assert stats["collections"] == {"best-practices": 0}
+    assert stats["collections"] == dict.fromkeys(COLLECTIONS, 0)
 
 
 async def test_bad_requests_are_refused_by_field(hybrid: Api) -> None:
@@ -134,7 +135,7 @@ async def test_health_and_metrics_name_the_parts(hybrid: Api) -> None:
     assert health.status == 200
     assert health.json["status"] == "healthy"
     assert health.json["service"] == "hybrid-coordinator"
-    assert health.json["collections"] == ["best-practices"]
+    assert health.json["collections"] == list(COLLECTIONS)
     assert health.json["circuit_breakers"] == dict.fromkeys(("embeddings", "aidb", "nixos-docs", "qdrant"), "closed")
     ready = await hybrid("GET", "/health/ready")
     assert ready.status == 200, ready.body

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ai_stack.hybrid_coordinator.learned import StoredVectorsOfAnotherModel
+from ai_stack.hybrid_coordinator.records import COLLECTIONS
 from ai_stack.hybrid_coordinator.vector_store import VectorStoreInUse
 from support.http import Answer, Api
 
@@ -34,9 +35,9 @@ async def put(hybrid: Api, **changes: Any) -> Any:
 async def count(hybrid: Api) -> int:
     answer = await hybrid("GET", "/collections")
     assert answer.status == 200, answer.body
-    (collection,) = answer.json["collections"]
-    assert collection["name"] == "best-practices"
-    return int(collection["items"])
+    items = {collection["name"]: int(collection["items"]) for collection in answer.json["collections"]}
+    assert list(items) == list(COLLECTIONS)
+    return items["best-practices"]
 
 
 async def test_storing_equal_content_again_updates_the_item(hybrid: Api) -> None:
@@ -76,7 +77,7 @@ async def test_a_bad_item_is_refused_by_field(hybrid: Api) -> None:
         ({"title": " "}, "title"),
         ({"description": "x" * 8001}, "description"),
         ({"examples": ["x"] * 33}, "examples"),
-        ({"endorsement_count": 9}, "endorsement_count"),
+        ({"votes": {}}, "votes"),
     ):
         answer = await hybrid("POST", ITEMS, json={**ITEM, **changes})
         assert answer.status == 400
@@ -95,7 +96,7 @@ async def test_without_an_embedding_nothing_is_stored(hybrid: Api, fakes: Others
 
 
 async def test_a_directory_that_cannot_be_written_is_a_store_that_is_down(hybrid: Api, tmp_path: Path) -> None:
-    (file,) = await asyncio.to_thread(lambda: list((tmp_path / "qdrant").rglob("storage.sqlite")))
+    (file,) = await asyncio.to_thread(lambda: list((tmp_path / "qdrant").rglob("*best-practices*/storage.sqlite")))
     with contextlib.closing(sqlite3.connect(file)) as other:
         other.execute("DROP TABLE points")
         other.commit()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ai_stack.hybrid_coordinator.records import COLLECTIONS
 from support.http import Answer, Api
 
 from .conftest import Start
@@ -100,7 +101,7 @@ async def test_a_vector_that_cannot_be_compared_is_never_searched_with(
             json={"category": "c", "title": "t", "description": "d"},
         )
         assert stored.status == 503
-        assert (await hybrid("GET", "/stats")).json["collections"] == {"best-practices": 0}
+        assert (await hybrid("GET", "/stats")).json["collections"] == dict.fromkeys(COLLECTIONS, 0)
     assert answer["degraded_services"] == ["embeddings"]
     assert [call.json["mode"] for call in fakes.aidb.called("/search")] == ["keyword"]
 
@@ -159,7 +160,7 @@ async def test_it_starts_before_embeddings_and_uses_them_when_they_come(start: S
         await fakes.embeddings.start()
         recovered = await until_whole(hybrid, seconds=10.0)
         assert recovered["degraded_services"] == []
-        assert (await hybrid("GET", "/collections")).json["total"] == 1
+        assert (await hybrid("GET", "/collections")).json["total"] == len(COLLECTIONS)
 
 
 async def until_whole(hybrid: Api, *, seconds: float) -> Any:

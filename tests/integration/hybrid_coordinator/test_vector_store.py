@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from qdrant_client import models
 
-from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, Hit, VectorStore, VectorStoreError
+from ai_stack.hybrid_coordinator.records import COLLECTIONS
+from ai_stack.hybrid_coordinator.vector_store import (
+    CollectionMissing,
+    Hit,
+    Point,
+    VectorStore,
+    VectorStoreError,
+    all_of,
+)
 
 from .conftest import Start
 from .fakes import Others
@@ -66,11 +74,48 @@ async def test_points_are_found_by_similarity_above_a_threshold(store: VectorSto
     ]
     assert len(await store.search("things", [1.0, 0.1], limit=5, threshold=-1.0)) == 2
     assert len(await store.search("things", [1.0, 0.1], limit=1, threshold=-1.0)) == 1
-    assert await store.payload("things", far) == {"name": "far"}
-    assert await store.payload("things", uuid.uuid4()) is None
+    assert await store.points("things", [str(far), str(uuid.uuid4())], vectors=True) == [
+        Point(str(far), {"name": "far"}, [0.0, 1.0])
+    ]
+    assert await store.points("things", []) == []
     await store.upsert("things", far, [0.0, 1.0], {"name": "moved"})
-    assert await store.payload("things", far) == {"name": "moved"}
+    assert await store.points("things", [str(far)]) == [Point(str(far), {"name": "moved"}, [])]
     assert await store.count("things") == 2
+    assert await store.count("things", all_of(name="moved")) == 1
+    without = await store.search("things", [1.0, 0.1], limit=5, threshold=-1.0, where=all_of(without_ids=[str(near)]))
+    assert [hit.id for hit in without] == [str(far)]
+
+
+async def test_fields_are_merged_where_a_filter_matches(store: VectorStore) -> None:
+    await create(store)
+    one, other = uuid.uuid4(), uuid.uuid4()
+    for id_ in (one, other):
+        await store.upsert("things", id_, [1.0, 0.0], {"a": 1, "votes": {"x": 1}, "revision": str(id_)})
+    await store.merge("things", all_of(ids=[str(one), str(uuid.uuid4())]), {"a": 2})
+    await store.merge("things", all_of(ids=[str(one)], revision=str(one)), {"y": 2}, key="votes")
+    await store.merge("things", all_of(ids=[str(other)], revision=str(one)), {"a": 3})
+    payloads = {point.id: point.payload for point in await store.points("things", [str(one), str(other)])}
+    assert payloads[str(one)] == {"a": 2, "votes": {"x": 1, "y": 2}, "revision": str(one)}
+    assert payloads[str(other)] == {"a": 1, "votes": {"x": 1}, "revision": str(other)}
+
+
+async def test_pages_cover_every_point_once_and_deleted_ones_are_gone(store: VectorStore) -> None:
+    await create(store)
+    ids = {str(uuid.uuid4()) for _ in range(5)}
+    for id_ in ids:
+        await store.upsert("things", uuid.UUID(id_), [1.0, 0.0], {"kind": "k"})
+    seen: list[str] = []
+    after = None
+    while True:
+        page, after = await store.page("things", where=all_of(kind="k"), limit=2, after=after)
+        seen += [point.id for point in page]
+        if after is None:
+            break
+    assert sorted(seen) == sorted(ids)
+    gone = seen[:2]
+    await store.delete("things", [*gone, str(uuid.uuid4())])
+    await store.delete("things", [])
+    assert {point.id for point in await store.points("things", ids)} == ids - set(gone)
 
 
 async def test_a_missing_collection_is_told_from_a_failure(store: VectorStore) -> None:
@@ -107,10 +152,12 @@ QUESTION = {"query": "Open a port in the firewall"}
 async def test_the_service_works_on_a_server(start: Start, stub: QdrantStub, fakes: Others) -> None:
     async with start(qdrant_path=None, qdrant_url=stub.url, qdrant_api_key=KEY) as hybrid:
         assert (await hybrid("POST", "/collections/best-practices/items", json=ITEM)).status == 200
-        (created,) = stub.created.values()
+        assert len(stub.created) == len(COLLECTIONS)
+        created = next(body for name, body in stub.created.items() if name.startswith("best-practices--"))
         assert created["hnsw_config"]["m"] == 16
         assert created["hnsw_config"]["ef_construct"] == 64
         assert created["vectors"]["distance"] == "Cosine"
+        assert ("interaction-history", "pending", "bool") in stub.indexes
         assert created["metadata"]["revision"] == fakes.embeddings.info["revision"]
         answer = (await hybrid("POST", "/augment_query", json=QUESTION)).json
         assert "qdrant" in {source["service"] for source in answer["sources"]}
@@ -129,7 +176,7 @@ async def test_the_service_works_without_its_server(start: Start, stub: QdrantSt
         assert answer["context_count"] == 2
         if mode != "hang":
             assert (await hybrid("GET", "/collections")).status == 503
-            assert (await hybrid("GET", "/stats")).json["collections"] == {"best-practices": None}
+            assert (await hybrid("GET", "/stats")).json["collections"] == dict.fromkeys(COLLECTIONS)
             ready = (await hybrid("GET", "/health/ready")).json
             assert ready["status"] == "degraded"
             assert ready["details"]["qdrant"]["status"] == "unhealthy"
@@ -138,9 +185,9 @@ async def test_the_service_works_without_its_server(start: Start, stub: QdrantSt
 async def test_a_collection_that_vanishes_is_created_again(start: Start, stub: QdrantStub) -> None:
     async with start(qdrant_path=None, qdrant_url=stub.url, qdrant_api_key=KEY) as hybrid:
         await hybrid("POST", "/collections/best-practices/items", json=ITEM)
-        await stub.memory.delete_collection(next(iter(stub.created)))
+        await stub.memory.delete_collection(next(name for name in stub.created if name.startswith("best-practices")))
         assert (await hybrid("POST", "/augment_query", json=QUESTION)).json["degraded_services"] == ["qdrant"]
         limit = time.monotonic() + 5.0
         while (listed := await hybrid("GET", "/collections")).status != 200 and time.monotonic() < limit:
             await asyncio.sleep(0.05)
-        assert listed.json["collections"] == [{"name": "best-practices", "items": 0}]
+        assert {"name": "best-practices", "items": 0} in listed.json["collections"]

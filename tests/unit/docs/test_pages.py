@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_stack.hybrid_coordinator.schemas import NewBestPractice
+from ai_stack.hybrid_coordinator.collection_schemas import NewBestPractice
 
 from .pages import DOCS, ROOT, anchors, code_blocks, pages, prose
 

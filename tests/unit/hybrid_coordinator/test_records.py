@@ -1,13 +1,20 @@
 """Records of learned context."""
 
-from datetime import UTC, datetime
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ai_stack.hybrid_coordinator.records import BestPractice
+from ai_stack.hybrid_coordinator.records import (
+    COLLECTIONS,
+    BestPractice,
+    CodebaseContext,
+    ErrorSolution,
+    Interaction,
+    SkillPattern,
+)
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=80).filter(
     str.strip
@@ -34,15 +41,6 @@ def test_equal_content_has_one_id() -> None:
     assert record.content_id() != practice(description="Never commit it.").content_id()
 
 
-def test_what_was_counted_survives_an_update() -> None:
-    stored = practice(endorsement_count=7, last_validated=datetime(2020, 1, 1, tzinfo=UTC))
-    assert practice().updating(stored.model_dump(mode="json")).endorsement_count == 7
-
-
-def test_an_unreadable_stored_payload_is_replaced() -> None:
-    assert practice().updating({"title": 1}).endorsement_count == 0
-
-
 def test_a_passage_shows_examples_and_what_to_avoid() -> None:
     record = practice(examples=["nix flake lock"], anti_patterns=["channels"], references=["manual"])
     assert record.passage() == (
@@ -55,3 +53,23 @@ def test_a_passage_shows_examples_and_what_to_avoid() -> None:
 def test_blank_fields_are_refused(field: str) -> None:
     with pytest.raises(ValidationError):
         practice(**{field: "  "})
+
+
+def test_every_kind_of_record_is_read_as_it_was_written_and_shows_what_it_holds() -> None:
+    code = CodebaseContext(file_path="a.py", code_snippet="print(1)", language="python", purpose="Prints one")
+    skill = SkillPattern(skill_name="Roll back", description="Undo a switch", usage_pattern="nixos-rebuild --rollback")
+    error = ErrorSolution(error_message="infinite recursion", error_type="nix", solution="Do not use pkgs there")
+    asked = Interaction(id=uuid.uuid4(), query="How?", response="So.", agent_type="local", revision="1")
+    for record, shown in ((code, "print(1)"), (skill, "--rollback"), (error, "not verified"), (asked, "Answered: So.")):
+        assert type(record).model_validate(record.model_dump(mode="json")) == record
+        assert COLLECTIONS[record.collection].record is type(record)
+        assert shown in record.passage()
+        assert record.heading
+        assert record.embedded_text()
+
+
+def test_two_equal_questions_are_two_interactions_and_two_solutions_of_one_error_are_two_records() -> None:
+    asked = Interaction(id=uuid.uuid4(), query="How?", response="So.", agent_type="local", revision="1")
+    assert asked.content_id() != asked.model_copy(update={"id": uuid.uuid4()}).content_id()
+    error = ErrorSolution(error_message="infinite recursion", error_type="nix", solution="Do not use pkgs there")
+    assert error.content_id() != error.model_copy(update={"solution": "Use lib.mkIf"}).content_id()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ai_stack.hybrid_coordinator.app import create_app
+from ai_stack.hybrid_coordinator.records import COLLECTIONS
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.service.settings import SettingsError, load_settings
 
@@ -13,7 +14,14 @@ from ai_stack.service.settings import SettingsError, load_settings
 def test_the_original_limits_and_thresholds_are_the_defaults() -> None:
     settings = HybridSettings(auth="disabled")
     assert settings.port == 8092
-    assert (settings.collections.best_practices.limit, settings.collections.best_practices.threshold) == (2, 0.45)
+    searched = {name: settings.collections.of(name) for name in COLLECTIONS}
+    assert {name: (search.limit, search.threshold) for name, search in searched.items()} == {
+        "codebase-context": (5, 0.42),
+        "skills-patterns": (3, 0.45),
+        "error-solutions": (2, 0.48),
+        "best-practices": (2, 0.45),
+        "interaction-history": (0, 0.42),
+    }
     assert (settings.hnsw.m, settings.hnsw.ef_construct, settings.hnsw.full_scan_threshold) == (16, 64, 10_000)
 
 

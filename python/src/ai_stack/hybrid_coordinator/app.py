@@ -78,8 +78,9 @@ class _Wiring:
                 store,
                 self._guards[QDRANT],
                 specs=SPECS,
-                search={"best-practices": self._settings.collections.best_practices},
                 hnsw=self._settings.hnsw,
+                cluster=self._settings.cluster,
+                usage=self._settings.usage,
             )
             app[EMBEDDER] = embedder
             app[COLLECTIONS] = collections
@@ -126,6 +127,7 @@ class _Wiring:
             aidb=aidb,
             nixos_docs=docs,
             collections=collections,
+            plan={name: search for name in collections.names if (search := settings.collections.of(name)).limit > 0},
             embedding_share=settings.embedding_share,
         )
         return Augmenter(

@@ -3,7 +3,8 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Literal, TypeVar
@@ -11,41 +12,50 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 from qdrant_client import models
 
-from ai_stack.hybrid_coordinator.candidates import Candidate, Ranking
 from ai_stack.hybrid_coordinator.embedder import Embedding, ModelIdentity
-from ai_stack.hybrid_coordinator.records import BestPractice, CollectionSpec
-from ai_stack.hybrid_coordinator.settings import CollectionSettings, HnswSettings
-from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, StoredCollection, VectorStore
-from ai_stack.service.errors import Conflict, Unavailable
+from ai_stack.hybrid_coordinator.model_check import (
+    ModelMismatch,
+    NotPrepared,
+    StoredVectorsOfAnotherModel,
+    check_identity,
+)
+from ai_stack.hybrid_coordinator.record import Record, now
+from ai_stack.hybrid_coordinator.records import CollectionSpec
+from ai_stack.hybrid_coordinator.settings import ClusterSettings, HnswSettings, UsageSettings
+from ai_stack.hybrid_coordinator.usage import usefulness, uses
+from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, VectorStore, all_of
 from ai_stack.service.guard import Guard
 from ai_stack.service.logs import get_logger
-from ai_stack.service.settings import SettingsError
 from ai_stack.service.tracing import span
 
+__all__ = ["Collections", "Found", "ModelMismatch", "NotPrepared", "StoredVectorsOfAnotherModel"]
+
 T = TypeVar("T")
+
+# Of how many more records than wanted the most useful ones are picked.
+OVERSAMPLING = 3
 
 log = get_logger(__name__)
 
 
-class ModelMismatch(Conflict):
-    """The vectors of a collection are another model's than the one that is running."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record near to the question.
 
-    def __init__(self, collection: str, stored: str, running: ModelIdentity) -> None:
-        super().__init__(
-            f"collection {collection} holds vectors of {stored}, but the embeddings service runs {running}; "
-            "run that model again, or remove the collection and store its items anew"
-        )
+    Attributes:
+        similarity: cosine similarity.
+        rank_score: by which it was ranked: the similarity, moved by how useful the record has been.
+        usefulness: share of good outcomes with decay, 0 to 1; 0.5 without evidence.
+        uses: number of uses with decay.
+    """
 
-
-class StoredVectorsOfAnotherModel(SettingsError):
-    """As `ModelMismatch`, found at start."""
-
-
-class NotPrepared(Unavailable):
-    """The collections are not there yet: the model's identity or the store is still unknown."""
-
-    def __init__(self) -> None:
-        super().__init__("the collections are not available yet", retry_after=1.0)
+    id: str
+    collection: str
+    record: Record
+    similarity: float
+    rank_score: float
+    usefulness: float
+    uses: float
 
 
 class Collections:
@@ -55,8 +65,10 @@ class Collections:
         store: Qdrant.
         guard: its guard; must count `VectorStoreError` as failure and let `CollectionMissing` pass.
         specs: the collections, by name.
-        search: limit and threshold of each, by name.
         hnsw: index parameters of collections that are created.
+        cluster: shards and replicas of collections that are created.
+        usage: how outcomes move records.
+        clock: the time of day.
     """
 
     def __init__(
@@ -65,14 +77,18 @@ class Collections:
         guard: Guard,
         *,
         specs: Mapping[str, CollectionSpec],
-        search: Mapping[str, CollectionSettings],
         hnsw: HnswSettings,
+        cluster: ClusterSettings,
+        usage: UsageSettings,
+        clock: Callable[[], datetime] = now,
     ) -> None:
-        self._store = store
+        self.store = store
         self._guard = guard
         self._specs = specs
-        self._search = search
         self._hnsw = hnsw
+        self._cluster = cluster
+        self._usage = usage
+        self._clock = clock
         self._prepared_for: ModelIdentity | None = None
         self._mismatch: ModelMismatch | None = None
         #: Set when a call found that `prepare` is due.
@@ -96,71 +112,82 @@ class Collections:
             DependencyError: the store cannot be used.
         """
         for name in self._specs:
-            stored = await self._call(partial(self._store.describe, name))
+            stored = await self._call(partial(self.store.describe, name))
             if stored is None:
                 await self._create(name, identity)
-                stored = await self._call(partial(self._store.describe, name))
-            if stored is None or _identity_of(stored) != identity:
+                stored = await self._call(partial(self.store.describe, name))
+            try:
+                check_identity(name, stored, identity)
+            except ModelMismatch as error:
                 self._prepared_for = None
-                self._mismatch = ModelMismatch(name, _describe(stored), identity)
-                raise self._mismatch
+                self._mismatch = error
+                raise
         self._mismatch = None
         self._prepared_for = identity
 
-    async def search(self, name: str, embedding: Embedding) -> Ranking:
-        """Return the passages of a collection that are near the question.
+    async def search(
+        self,
+        name: str,
+        embedding: Embedding,
+        *,
+        limit: int,
+        threshold: float,
+        where: models.Filter | None = None,
+    ) -> list[Found]:
+        """Return the records of a collection that are near the question, the best first.
+
+        More are compared than returned, so that one that was useful can overtake one that is a little nearer.
 
         Raises:
             ModelMismatch, NotPrepared, DependencyError
         """
-        self._check(embedding.identity)
-        settings = self._search[name]
+        self.check(embedding.identity)
         search = partial(
-            self._store.search,
+            self.store.search,
             name,
             embedding.vector.tolist(),
-            limit=settings.limit,
-            threshold=settings.threshold,
+            limit=limit * OVERSAMPLING,
+            threshold=threshold,
+            where=where,
         )
         with span("hybrid.qdrant.search", collection=name):
-            hits = await self._found(search)
-        candidates = []
+            hits = await self.run(search)
+        found = []
         for hit in hits:
-            try:
-                record = self._specs[name].record.model_validate(hit.payload)
-            except ValidationError:
-                log.warning("collection.unreadable_payload", collection=name, id=hit.id)
-                continue
-            candidates.append(
-                Candidate(
-                    id=hit.id,
-                    service="qdrant",
-                    collection=name,
-                    text=record.passage(),
-                    score=hit.score,
-                    similarity=hit.score,
-                    title=record.title,
-                )
-            )
-        return Ranking(name, tuple(candidates))
+            record = self.read(name, hit.id, hit.payload)
+            if record is not None:
+                found.append(self._rank(hit.id, name, record, hit.score))
+        found.sort(key=lambda item: -item.rank_score)
+        return found[:limit]
+
+    def read(self, name: str, id_: str, payload: Mapping[str, object]) -> Record | None:
+        """Return a payload as a record; None, and a line in the log, when it is not one."""
+        try:
+            return self._specs[name].record.model_validate(payload)
+        except ValidationError:
+            log.warning("collection.unreadable_payload", collection=name, id=id_)
+            return None
 
     async def add(
-        self, name: str, record: BestPractice, embedding: Embedding
+        self, name: str, record: Record, embedding: Embedding
     ) -> tuple[uuid.UUID, Literal["created", "updated"]]:
         """Store a record under its content id. What the stack counted on an earlier version of it is kept.
 
         Raises:
             ModelMismatch, NotPrepared, DependencyError
         """
-        self._check(embedding.identity)
+        self.check(embedding.identity)
         id_ = record.content_id()
-        payload = await self._found(partial(self._store.payload, name, id_))
-        if payload is not None:
-            record = record.updating(payload)
-        record = record.model_copy(update={"last_validated": datetime.now(UTC)})
-        written = record.model_dump(mode="json")
-        await self._found(partial(self._store.upsert, name, id_, embedding.vector.tolist(), written))
-        return id_, "created" if payload is None else "updated"
+        stored = await self.run(partial(self.store.points, name, [str(id_)]))
+        readable = bool(stored) and self.read(name, str(id_), stored[0].payload) is not None
+        if readable:
+            # Only the given fields: votes may be written at the same time.
+            changed = record.model_dump(mode="json", exclude={"votes", "learned_from", "created_at"})
+            await self.run(partial(self.store.merge, name, all_of(ids=[str(id_)]), changed))
+        else:
+            written = record.model_dump(mode="json")
+            await self.run(partial(self.store.upsert, name, id_, embedding.vector.tolist(), written))
+        return id_, "updated" if stored else "created"
 
     async def counts(self) -> dict[str, int]:
         """Return the number of items of each collection.
@@ -168,7 +195,50 @@ class Collections:
         Raises:
             NotPrepared, DependencyError
         """
-        return {name: await self._found(partial(self._store.count, name)) for name in self._specs}
+        return {name: await self.run(partial(self.store.count, name)) for name in self._specs}
+
+    def usefulness(self, record: Record) -> float:
+        """Return how useful a record is now, 0 to 1."""
+        days = self._usage.half_life_days
+        return usefulness(record.votes.values(), now=self._clock(), half_life_days=days)
+
+    def check(self, identity: ModelIdentity) -> None:
+        """Raise unless the collections hold vectors of this model.
+
+        Raises:
+            ModelMismatch, NotPrepared
+        """
+        if self._mismatch is not None:
+            raise self._mismatch
+        if self._prepared_for != identity:
+            self.due.set()
+            raise NotPrepared
+
+    async def run(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of an operation on `store` that may be repeated.
+
+        Raises:
+            NotPrepared, DependencyError
+        """
+        try:
+            return await self._call(operation)
+        except CollectionMissing:
+            # Removed behind our back, or the store was set up anew: to be prepared again.
+            self._prepared_for = None
+            self.due.set()
+            raise NotPrepared from None
+
+    def _rank(self, id_: str, name: str, record: Record, similarity: float) -> Found:
+        useful = self.usefulness(record)
+        return Found(
+            id=id_,
+            collection=name,
+            record=record,
+            similarity=similarity,
+            rank_score=similarity + self._usage.weight * (2 * useful - 1),
+            usefulness=useful,
+            uses=uses(record.votes.values(), now=self._clock(), half_life_days=self._usage.half_life_days),
+        )
 
     async def _create(self, name: str, identity: ModelIdentity) -> None:
         # The alias lets another model's vectors be built beside these and take over in one step.
@@ -179,44 +249,18 @@ class Collections:
             full_scan_threshold=self._hnsw.full_scan_threshold,
         )
         create = partial(
-            self._store.create,
+            self.store.create,
             f"{name}--{digest[:12]}",
             alias=name,
             dimension=identity.dimensions,
             metadata=identity.model_dump(),
             hnsw=hnsw,
+            indexes=self._specs[name].indexes,
+            shards=self._cluster.shards,
+            replicas=self._cluster.replicas,
         )
         await self._call(create)
         log.info("collection.created", collection=name, model=str(identity))
 
-    def _check(self, identity: ModelIdentity) -> None:
-        if self._mismatch is not None:
-            raise self._mismatch
-        if self._prepared_for != identity:
-            self.due.set()
-            raise NotPrepared
-
-    async def _found(self, operation: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await self._call(operation)
-        except CollectionMissing:
-            # Removed behind our back, or the store was set up anew: to be prepared again.
-            self._prepared_for = None
-            self.due.set()
-            raise NotPrepared from None
-
     async def _call(self, operation: Callable[[], Awaitable[T]]) -> T:
         return await self._guard.call(operation, idempotent=True)
-
-
-def _identity_of(stored: StoredCollection) -> ModelIdentity | None:
-    try:
-        identity = ModelIdentity.model_validate(stored.metadata)
-    except ValidationError:
-        return None
-    return identity if identity.dimensions == stored.dimension else None
-
-
-def _describe(stored: StoredCollection | None) -> str:
-    identity = None if stored is None else _identity_of(stored)
-    return "an unknown model" if identity is None else str(identity)

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ai_stack.hybrid_coordinator.candidates import Ranking
+from ai_stack.hybrid_coordinator.candidates import Candidate, Ranking
 from ai_stack.hybrid_coordinator.embedder import Embedder, Embedding
-from ai_stack.hybrid_coordinator.learned import Collections
+from ai_stack.hybrid_coordinator.learned import Collections, Found
+from ai_stack.hybrid_coordinator.settings import CollectionSettings
 from ai_stack.hybrid_coordinator.sources import AIDB, NIXOS_DOCS, AidbSource, NixosDocsSource
 from ai_stack.service.deadline import deadline
 from ai_stack.service.errors import ServiceError
@@ -43,6 +44,7 @@ class Retrieval:
         embedder: makes the question's vector.
         aidb, nixos_docs: None when not used.
         collections: the learned context.
+        plan: the collections that are searched unless told otherwise, by name, and how.
         embedding_share: of the time given, in which the vector must be there.
     """
 
@@ -50,26 +52,49 @@ class Retrieval:
     aidb: AidbSource | None
     nixos_docs: NixosDocsSource | None
     collections: Collections
+    plan: Mapping[str, CollectionSettings]
     embedding_share: float
 
-    async def search(self, question: str, *, seconds: float) -> Retrieved:
-        """Return what is found within `seconds`. No failure of a dependency is raised; see `Retrieved.degraded`."""
-        run = _Run(self, question, seconds)
+    async def search(
+        self,
+        question: str,
+        *,
+        seconds: float,
+        plan: Mapping[str, CollectionSettings] | None = None,
+        without: Collection[str] = frozenset(),
+    ) -> Retrieved:
+        """Return what is found within `seconds`. No failure of a dependency is raised; see `Retrieved.degraded`.
+
+        Args:
+            question: as the user asked it.
+            seconds: for everything.
+            plan: the collections to search instead of the usual ones.
+            without: ids of passages that are left out.
+        """
+        run = _Run(self, question, seconds, self.plan if plan is None else plan)
         with deadline(seconds):
             await run.everything()
         # In a fixed order: whichever source was faster must not decide between equal ranks.
         order = [AIDB, NIXOS_DOCS, *self.collections.names]
         run.result.rankings.sort(key=lambda ranking: order.index(ranking.name))
+        if without:
+            run.result.rankings = [
+                Ranking(ranking.name, tuple(c for c in ranking.candidates if c.id not in without))
+                for ranking in run.result.rankings
+            ]
         return run.result
 
 
 class _Run:
     """One question on its way."""
 
-    def __init__(self, sources: Retrieval, question: str, seconds: float) -> None:
+    def __init__(
+        self, sources: Retrieval, question: str, seconds: float, plan: Mapping[str, CollectionSettings]
+    ) -> None:
         self._sources = sources
         self._question = question
         self._seconds = seconds
+        self._plan = plan
         self._pending: list[str] = []
         self.result = Retrieved()
 
@@ -88,8 +113,8 @@ class _Run:
         if self._sources.aidb is not None:
             group.create_task(self._documents(self._sources.aidb, embedding))
         if embedding is not None:
-            for name in self._sources.collections.names:
-                group.create_task(self._learned(name, embedding))
+            for name, settings in self._plan.items():
+                group.create_task(self._learned(name, settings, embedding))
 
     async def _embedding(self) -> Embedding | None:
         seconds = self._seconds * self._sources.embedding_share
@@ -124,12 +149,16 @@ class _Run:
             if degraded and embedding is not None:
                 self.result.degraded.add(AIDB)
 
-    async def _learned(self, name: str, embedding: Embedding) -> None:
+    async def _learned(self, name: str, settings: CollectionSettings, embedding: Embedding) -> None:
         with self._stage("qdrant_ms", QDRANT):
             try:
-                self._found(await self._sources.collections.search(name, embedding))
+                found = await self._sources.collections.search(
+                    name, embedding, limit=settings.limit, threshold=settings.threshold
+                )
             except ServiceError as error:
                 self._failed(QDRANT, error)
+                return
+            self._found(Ranking(name, tuple(_candidate(item) for item in found)))
 
     def _found(self, ranking: Ranking) -> None:
         self.result.rankings.append(ranking)
@@ -148,3 +177,15 @@ class _Run:
         self._pending.remove(name)
         spent = (time.perf_counter() - started) * 1000
         self.result.timings[timing] = max(self.result.timings.get(timing, 0.0), round(spent, 3))
+
+
+def _candidate(found: Found) -> Candidate:
+    return Candidate(
+        id=found.id,
+        service=QDRANT,
+        collection=found.collection,
+        text=found.record.passage(),
+        score=found.rank_score,
+        similarity=found.similarity,
+        title=found.record.heading,
+    )

@@ -4,25 +4,19 @@ import contextlib
 
 from aiohttp import web
 
-from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, SETTINGS, STATISTICS
+from ai_stack.hybrid_coordinator import collection_routes
+from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, SETTINGS, STATISTICS
 from ai_stack.hybrid_coordinator.prompt import Placed
-from ai_stack.hybrid_coordinator.records import BestPractice
 from ai_stack.hybrid_coordinator.schemas import (
     AugmentRequest,
     AugmentResponse,
-    CollectionInfo,
-    CollectionList,
-    CollectionPath,
-    NewBestPractice,
     QueryStatistics,
     Source,
     StatsResponse,
-    StoredItem,
 )
 from ai_stack.service.context import SERVICE
 from ai_stack.service.endpoint import endpoint
-from ai_stack.service.errors import NotFound, ServiceError
-from ai_stack.service.resilience import deadline
+from ai_stack.service.errors import ServiceError
 
 
 @endpoint(
@@ -56,47 +50,6 @@ async def augment_query(request: web.Request, body: AugmentRequest) -> AugmentRe
         degraded_services=list(answer.degraded),
         timings=answer.timings,
     )
-
-
-@endpoint(
-    "GET",
-    "/collections",
-    scope="read",
-    response=CollectionList,
-    errors=(503, 504),
-    summary="List the collections of learned context",
-    tags=("collections",),
-)
-async def list_collections(request: web.Request) -> CollectionList:
-    """Counts are exact."""
-    counts = await request.app[COLLECTIONS].counts()
-    found = [CollectionInfo(name=name, items=items) for name, items in counts.items()]
-    return CollectionList(collections=found, total=len(found))
-
-
-@endpoint(
-    "POST",
-    "/collections/{name}/items",
-    scope="write",
-    rate="ingest",
-    path_params=CollectionPath,
-    body=NewBestPractice,
-    response=StoredItem,
-    errors=(404, 409, 503, 504),
-    summary="Store an item in a collection",
-    tags=("collections",),
-)
-async def store_item(request: web.Request, path: CollectionPath, body: NewBestPractice) -> StoredItem:
-    """Storing equal content again updates the item. Without an embedding nothing is stored (503)."""
-    collections = request.app[COLLECTIONS]
-    if path.name not in collections.names:
-        raise NotFound("there is no such collection")
-    record = BestPractice.model_validate(body.model_dump())
-    seconds = request.app[SETTINGS].store_deadline
-    with deadline(seconds):
-        embedding = await request.app[EMBEDDER].embed(record.embedded_text(), timeout=seconds)
-        id_, status = await collections.add(path.name, record, embedding)
-    return StoredItem(id=id_, collection=path.name, status=status)
 
 
 @endpoint("GET", "/stats", scope="read", response=StatsResponse, summary="Counters since the start", tags=("meta",))
@@ -140,4 +93,4 @@ def _source(placed: Placed) -> Source:
     )
 
 
-ROUTES = (augment_query, list_collections, store_item, stats)
+ROUTES = (augment_query, *collection_routes.ROUTES, stats)

@@ -2,12 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from ai_stack.hybrid_coordinator.records import Line, Lines, Text
-from ai_stack.service.endpoint import QueryModel, RequestModel
+from ai_stack.service.endpoint import RequestModel
 
 
 def _not_blank(value: str) -> str:
@@ -61,45 +59,6 @@ class AugmentResponse(BaseModel):
     degraded: bool = Field(description="Something was missing; the answer is what could be found without it.")
     degraded_services: list[str]
     timings: dict[str, float] = Field(description="Milliseconds by stage.")
-
-
-class CollectionPath(QueryModel):
-    """Path of a collection."""
-
-    name: str = Field(max_length=64)
-
-
-class NewBestPractice(RequestModel):
-    """A recommendation to store."""
-
-    category: Line
-    title: Line
-    description: Text
-    examples: Lines = ()
-    anti_patterns: Lines = ()
-    references: Lines = ()
-
-
-class StoredItem(BaseModel):
-    """What became of an item."""
-
-    id: UUID
-    collection: str
-    status: Literal["created", "updated"]
-
-
-class CollectionInfo(BaseModel):
-    """A collection."""
-
-    name: str
-    items: int
-
-
-class CollectionList(BaseModel):
-    """All collections."""
-
-    collections: list[CollectionInfo]
-    total: int
 
 
 class QueryStatistics(BaseModel):

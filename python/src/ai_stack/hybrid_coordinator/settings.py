@@ -11,16 +11,49 @@ from ai_stack.service.settings import Port, Section, ServiceSettings
 class CollectionSettings(Section):
     """How a collection is searched for a prompt."""
 
-    limit: int = Field(ge=1, le=50, description="The most passages it contributes.")
+    limit: int = Field(ge=0, le=50, description="The most passages it contributes; 0: it is not searched for prompts.")
     threshold: float = Field(ge=-1, le=1, description="Cosine similarity below which a passage is left out.")
 
 
 class CollectionsSettings(Section):
-    """Settings per collection."""
+    """Settings per collection. The thresholds are the original's, times 0.6 for MiniLM (decision 0014)."""
 
+    codebase_context: CollectionSettings = Field(
+        default=CollectionSettings(limit=5, threshold=0.42), description="Collection `codebase-context`."
+    )
+    skills_patterns: CollectionSettings = Field(
+        default=CollectionSettings(limit=3, threshold=0.45), description="Collection `skills-patterns`."
+    )
+    error_solutions: CollectionSettings = Field(
+        default=CollectionSettings(limit=2, threshold=0.48), description="Collection `error-solutions`."
+    )
     best_practices: CollectionSettings = Field(
         default=CollectionSettings(limit=2, threshold=0.45), description="Collection `best-practices`."
     )
+    interaction_history: CollectionSettings = Field(
+        default=CollectionSettings(limit=0, threshold=0.42), description="Collection `interaction-history`."
+    )
+
+    def of(self, name: str) -> CollectionSettings:
+        """Return the settings of the collection of this name."""
+        found: CollectionSettings = getattr(self, name.replace("-", "_"))
+        return found
+
+
+class UsageSettings(Section):
+    """How the outcomes of interactions move the records that they used."""
+
+    half_life_days: float = Field(default=30.0, gt=0, description="Days after which an outcome weighs half as much.")
+    weight: float = Field(
+        default=0.1, ge=0, le=1, description="Cosine similarity that a record gains or loses at most by its outcomes."
+    )
+
+
+class ClusterSettings(Section):
+    """How a Qdrant cluster spreads collections that are created; null leaves it to the server."""
+
+    shards: int | None = Field(default=None, ge=1, le=1024, description="Shards of a collection.")
+    replicas: int | None = Field(default=None, ge=1, le=64, description="Copies of each shard.")
 
 
 class HnswSettings(Section):
@@ -78,3 +111,7 @@ class HybridSettings(ServiceSettings):
         default=CollectionsSettings(), description="How each Qdrant collection is searched for a prompt."
     )
     hnsw: HnswSettings = Field(default=HnswSettings(), description="Vector index of collections that are created.")
+    cluster: ClusterSettings = Field(
+        default=ClusterSettings(), description="Shards and replicas of collections that are created."
+    )
+    usage: UsageSettings = Field(default=UsageSettings(), description="Ranking by usefulness.")

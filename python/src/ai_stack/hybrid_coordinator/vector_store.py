@@ -1,40 +1,38 @@
-"""Qdrant behind the few operations that this service needs: a server, or a directory opened in this process.
-
-qdrant-client's local mode has the same methods as the server's client, declared `async` but computing (and writing
-SQLite) without ever giving way. Its calls therefore run on one thread of their own.
-"""
+"""Qdrant behind the few operations that this service needs: a server, or a directory opened in this process."""
 
 import asyncio
-import logging
-import sqlite3
-import ssl
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
-from ai_stack.service.settings import SettingsError
+from ai_stack.hybrid_coordinator.qdrant_runner import (
+    CollectionMissing,
+    DirectoryRunner,
+    Operation,
+    Runner,
+    ServerRunner,
+    VectorStoreError,
+    VectorStoreInUse,
+)
+
+__all__ = [
+    "CollectionMissing",
+    "Hit",
+    "Point",
+    "StoredCollection",
+    "VectorStore",
+    "VectorStoreError",
+    "VectorStoreInUse",
+    "all_of",
+]
 
 T = TypeVar("T")
-Operation = Callable[[AsyncQdrantClient], Awaitable[T]]
-
-
-class VectorStoreError(Exception):
-    """Qdrant failed, refused, or answered something else than Qdrant does."""
-
-
-class CollectionMissing(VectorStoreError):
-    """The collection does not exist (any more)."""
-
-
-class VectorStoreInUse(SettingsError):
-    """The directory of a local store is open in another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,19 @@ class Hit:
     payload: Mapping[str, Any]
 
 
-class _Runner(Protocol):
-    async def run(self, operation: Operation[T]) -> T: ...
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A stored point; `vector` is empty unless it was asked for."""
 
-    async def close(self) -> None: ...
+    id: str
+    payload: Mapping[str, Any]
+    vector: list[float]
 
 
 class VectorStore:
     """The store. Every operation raises `VectorStoreError` when it fails, `CollectionMissing` where that is why."""
 
-    def __init__(self, runner: _Runner) -> None:
+    def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
     @classmethod
@@ -75,8 +76,7 @@ class VectorStore:
         Args:
             timeout: seconds for one request, as a bound of last resort.
         """
-        # On a thread, since the library reads files: its own version, and certificates.
-        return cls(await asyncio.to_thread(_Server, url, api_key, timeout))
+        return cls(await asyncio.to_thread(ServerRunner, url, api_key, timeout))
 
     @classmethod
     async def directory(cls, path: Path) -> Self:
@@ -85,7 +85,7 @@ class VectorStore:
         Raises:
             VectorStoreInUse: another process has it open.
         """
-        return cls(await _Directory.open(path))
+        return cls(await DirectoryRunner.open(path))
 
     async def close(self) -> None:
         """Close connections and files."""
@@ -108,9 +108,29 @@ class VectorStore:
         return StoredCollection(real.get(name, name), dimension, info.config.metadata or {}, info.points_count or 0)
 
     async def create(
-        self, name: str, *, alias: str, dimension: int, metadata: Mapping[str, Any], hnsw: models.HnswConfigDiff
+        self,
+        name: str,
+        *,
+        alias: str,
+        dimension: int,
+        metadata: Mapping[str, Any],
+        hnsw: models.HnswConfigDiff,
+        indexes: Mapping[str, str] | None = None,
+        shards: int | None = None,
+        replicas: int | None = None,
     ) -> None:
-        """Create a collection of cosine vectors unless it exists, and let `alias` name it."""
+        """Create a collection of cosine vectors unless it exists, and let `alias` name it.
+
+        Args:
+            name: the real name.
+            alias: what everybody calls it.
+            dimension: of the vectors.
+            metadata: kept with it.
+            hnsw: parameters of its vector index.
+            indexes: Qdrant's type of each payload field that is filtered by.
+            shards, replicas: of a cluster; the server's defaults when None.
+        """
+        indexed = (indexes or {}) if self._runner.indexes_payloads else {}
 
         async def create(client: AsyncQdrantClient) -> None:
             if not await client.collection_exists(name):
@@ -119,7 +139,11 @@ class VectorStore:
                     vectors_config=models.VectorParams(size=dimension, distance=models.Distance.COSINE),
                     hnsw_config=hnsw,
                     metadata=dict(metadata),
+                    shard_number=shards,
+                    replication_factor=replicas,
                 )
+            for field, kind in indexed.items():
+                await client.create_payload_index(name, field, models.PayloadSchemaType(kind), wait=True)
             target = models.CreateAlias(collection_name=name, alias_name=alias)
             await client.update_collection_aliases([models.CreateAliasOperation(create_alias=target)])
 
@@ -130,23 +154,56 @@ class VectorStore:
         point = models.PointStruct(id=str(id_), vector=vector, payload=payload)
         await self._call(lambda client: client.upsert(name, [point], wait=True))
 
-    async def payload(self, name: str, id_: uuid.UUID) -> Mapping[str, Any] | None:
-        """Return the payload of a point, None when there is no such point."""
-        found = await self._call(lambda client: client.retrieve(name, [str(id_)], with_payload=True))
-        return (found[0].payload or {}) if found else None
+    async def merge(self, name: str, where: models.Filter, payload: dict[str, Any], *, key: str | None = None) -> None:
+        """Set the given fields of the points that match, and keep their others; durable on return.
 
-    async def search(self, name: str, vector: list[float], *, limit: int, threshold: float) -> list[Hit]:
+        Args:
+            name: of the collection.
+            where: which points; none matching is no error.
+            payload: the fields.
+            key: of an object in the payload that has these fields, instead of the payload itself.
+        """
+        await self._call(lambda client: client.set_payload(name, payload, where, key=key, wait=True))
+
+    async def delete(self, name: str, ids: Iterable[str]) -> None:
+        """Delete points; those that do not exist are no error."""
+        wanted: list[Any] = list(ids)
+        if wanted:
+            await self._call(lambda client: client.delete(name, models.PointIdsList(points=wanted), wait=True))
+
+    async def points(self, name: str, ids: Iterable[str], *, vectors: bool = False) -> list[Point]:
+        """Return the points of these ids that exist."""
+        wanted = list(ids)
+        if not wanted:
+            return []
+        found = await self._call(lambda client: client.retrieve(name, wanted, with_payload=True, with_vectors=vectors))
+        return [_point(record) for record in found]
+
+    async def page(
+        self, name: str, *, where: models.Filter | None, limit: int, after: str | None = None, vectors: bool = False
+    ) -> tuple[list[Point], str | None]:
+        """Return up to `limit` points in the order of their ids, and where the next page starts (None: nowhere)."""
+        found, following = await self._call(
+            lambda client: client.scroll(
+                name, scroll_filter=where, limit=limit, offset=after, with_payload=True, with_vectors=vectors
+            )
+        )
+        return [_point(record) for record in found], None if following is None else str(following)
+
+    async def search(
+        self, name: str, vector: list[float], *, limit: int, threshold: float, where: models.Filter | None = None
+    ) -> list[Hit]:
         """Return the nearest points of at least `threshold` cosine similarity, best first."""
         answer = await self._call(
             lambda client: client.query_points(
-                name, query=vector, limit=limit, score_threshold=threshold, with_payload=True
+                name, query=vector, limit=limit, score_threshold=threshold, query_filter=where, with_payload=True
             )
         )
         return [Hit(str(point.id), point.score, point.payload or {}) for point in answer.points]
 
-    async def count(self, name: str) -> int:
+    async def count(self, name: str, where: models.Filter | None = None) -> int:
         """Return the number of points."""
-        return (await self._call(lambda client: client.count(name, exact=True))).count
+        return (await self._call(lambda client: client.count(name, count_filter=where, exact=True))).count
 
     async def _call(self, operation: Operation[T]) -> T:
         try:
@@ -159,76 +216,27 @@ class VectorStore:
             raise VectorStoreError(type(error).__name__) from error
 
 
-class _Server:
-    def __init__(self, url: str, api_key: str | None, timeout: float) -> None:
-        tls: dict[str, Any] = {}
-        if url.startswith("https:"):
-            # OpenSSL's own trust store (and SSL_CERT_FILE), so that an internal authority can be added to it.
-            tls["verify"] = ssl.create_default_context()
-        # The library below logs each request at INFO.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        self._client = AsyncQdrantClient(
-            url=url,
-            # Not `api_key=`, which warns on plain HTTP even on loopback.
-            headers={"api-key": api_key} if api_key else None,
-            timeout=max(1, round(timeout)),
-            # It would block in the constructor, and there must be a service without Qdrant, too.
-            check_compatibility=False,
-            # Proxies are for the outside world.
-            trust_env=False,
-            **tls,
-        )
-
-    async def run(self, operation: Operation[T]) -> T:
-        return await operation(self._client)
-
-    async def close(self) -> None:
-        await self._client.close()
+def all_of(
+    *,
+    ids: Iterable[str] | None = None,
+    without_ids: Iterable[str] | None = None,
+    **fields: str | bool | models.Range | models.DatetimeRange,
+) -> models.Filter:
+    """Return a filter for points of these ids, not of those, with these payload values (or values in these ranges)."""
+    must: list[models.Condition] = []
+    if ids is not None:
+        must.append(models.HasIdCondition(has_id=list(ids)))
+    for name, value in fields.items():
+        if isinstance(value, models.Range | models.DatetimeRange):
+            must.append(models.FieldCondition(key=name, range=value))
+        else:
+            must.append(models.FieldCondition(key=name, match=models.MatchValue(value=value)))
+    must_not: list[models.Condition] = []
+    if without_ids is not None:
+        must_not.append(models.HasIdCondition(has_id=list(without_ids)))
+    return models.Filter(must=must or None, must_not=must_not or None)
 
 
-class _Directory:
-    """Local mode on a thread of its own, where its SQLite connections live."""
-
-    def __init__(self, thread: ThreadPoolExecutor, client: AsyncQdrantClient) -> None:
-        self._thread = thread
-        self._client = client
-
-    @classmethod
-    async def open(cls, path: Path) -> Self:
-        def open_() -> AsyncQdrantClient:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return AsyncQdrantClient(path=str(path))
-
-        thread = ThreadPoolExecutor(1, thread_name_prefix="qdrant-local")
-        try:
-            client = await asyncio.wrap_future(thread.submit(open_))
-        except RuntimeError as error:
-            thread.shutdown(wait=False)
-            raise VectorStoreInUse(f"{path}: already in use by another process") from error
-        return cls(thread, client)
-
-    async def run(self, operation: Operation[T]) -> T:
-        try:
-            return await asyncio.wrap_future(self._thread.submit(_finish, operation, self._client))
-        except ValueError as error:
-            # Its only sign of an unknown collection is the text.
-            kind = CollectionMissing if "not found" in str(error) else VectorStoreError
-            raise kind(str(error)) from error
-        except sqlite3.Error as error:
-            raise VectorStoreError(type(error).__name__) from error
-
-    async def close(self) -> None:
-        await asyncio.wrap_future(self._thread.submit(_finish, AsyncQdrantClient.close, self._client))
-        self._thread.shutdown(wait=False)
-
-
-def _finish(operation: Operation[T], client: AsyncQdrantClient) -> T:
-    """Run an operation of local mode to its end, without an event loop: it never waits for one."""
-    coroutine = operation(client).__await__()
-    try:
-        next(coroutine)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    coroutine.close()
-    raise RuntimeError("an operation of Qdrant's local mode waited for an event loop")
+def _point(record: models.Record) -> Point:
+    vector: Any = record.vector
+    return Point(str(record.id), record.payload or {}, vector if isinstance(vector, list) else [])
