@@ -33,7 +33,7 @@ in
         type = lib.types.strMatching "/[A-Za-z0-9._/-]*[A-Za-z0-9._-]";
         default = "/var/backup/ai-stack";
         example = "/mnt/backup/ai-stack";
-        description = "Directory of the backups, readable by root alone. Better on another disk.";
+        description = "Directory of the backups, readable by root and by the user of the nightly run. Better on another disk.";
       };
       keep = {
         count = lib.mkOption {
@@ -47,6 +47,11 @@ in
           example = 30;
           description = "Others are kept for so many days; null: not at all.";
         };
+      };
+      configuration = lib.mkOption {
+        type = lib.types.attrsOf lib.types.anything;
+        internal = true;
+        description = "What the programs are told; see scripts/backup.sh.";
       };
       restic = {
         repository = lib.mkOption {
@@ -144,6 +149,7 @@ in
       # It talks to wherever the repository is, perhaps with root's SSH key.
       restic-backups-ai-stack.serviceConfig =
         cfg.storeSandbox [
+          "CapabilityBoundingSet"
           "IPAddressAllow"
           "IPAddressDeny"
           "PrivateUsers"
@@ -151,6 +157,8 @@ in
           "RestrictAddressFamilies"
         ]
         // {
+          # the directory belongs to the user of the nightly run
+          CapabilityBoundingSet = [ "CAP_DAC_READ_SEARCH" ];
           ProtectHome = lib.mkDefault "read-only";
           RestrictAddressFamilies = lib.mkDefault [
             "AF_UNIX"

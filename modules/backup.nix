@@ -40,45 +40,48 @@ let
     inherit (service.backup) paths;
   }) (lib.filterAttrs (_: service: service.backup.paths != [ ]) services);
 
-  # keyFile: where the program that reads this finds the key of Qdrant
-  configuration =
-    keyFile:
-    (pkgs.formats.json { }).generate "ai-stack-backup.json" {
-      inherit (backup) directory keep;
-      inherit (cfg) stateVersion;
-      inherit files;
-      metrics = "${metrics}/backup.prom";
-      postgresql =
-        if hasPostgresql then
-          {
-            inherit (cfg.postgresql) port;
-            inherit databases;
-            socket = cfg.postgresql.address;
-            superuser = config.services.postgresql.superUser;
-          }
-        else
-          null;
-      qdrant =
-        if hasQdrant then
-          {
-            inherit keyFile;
-            url = cfg.qdrant.address;
-          }
-        else
-          null;
-      units = {
-        services = lib.concatMap (service: service.systemdUnits) (lib.attrValues services);
-        setup = [ "ai-stack-secrets.service" ] ++ lib.optional hasPostgresql "ai-stack-postgresql.service";
-        # those that read a secret when they start
-        stores = lib.unique (
-          lib.concatMap (secret: secret.units) (lib.attrValues cfg.secrets.registry)
-          ++ lib.optional cfg.gateway.enable "nginx.service"
-        );
-      };
+  configuration = {
+    inherit (backup) directory keep;
+    inherit (cfg) stateVersion;
+    inherit files;
+    metrics = "${metrics}/backup.prom";
+    postgresql =
+      if hasPostgresql then
+        {
+          inherit (cfg.postgresql) port;
+          inherit databases;
+          socket = cfg.postgresql.address;
+          superuser = config.services.postgresql.superUser;
+        }
+      else
+        null;
+    qdrant =
+      if hasQdrant then
+        {
+          url = cfg.qdrant.address;
+          keyFile = qdrantKey;
+        }
+      else
+        null;
+    units = {
+      services = lib.concatMap (service: service.systemdUnits) (lib.attrValues services);
+      setup = [ "ai-stack-secrets.service" ] ++ lib.optional hasPostgresql "ai-stack-postgresql.service";
+      # those that read a secret when they start
+      stores = lib.unique (
+        lib.concatMap (secret: secret.units) (lib.attrValues cfg.secrets.registry)
+        ++ lib.optional cfg.gateway.enable "nginx.service"
+      );
     };
+  };
+  # The service manager hands the key to the unit; a person who restores reads the file.
+  forUnit = lib.recursiveUpdate configuration (
+    lib.optionalAttrs hasQdrant {
+      qdrant.keyFile = "/run/credentials/ai-stack-backup.service/qdrant-api-key";
+    }
+  );
 
   program =
-    name: script: keyFile:
+    name: script: told:
     pkgs.writeShellApplication {
       inherit name;
       runtimeInputs = [
@@ -94,17 +97,17 @@ let
       ]
       ++ lib.optional hasPostgresql config.services.postgresql.package;
       text = ''
-        set -- ${configuration keyFile} "$@"
+        set -- ${(pkgs.formats.json { }).generate "ai-stack-backup.json" told} "$@"
         ${builtins.readFile script}
       '';
     };
 
-  # The nightly run reads every database and changes none; the role is named as the system user, for peer authentication.
-  role = "root";
+  # Reads everything and changes nothing; the role is named as the system user, for peer authentication.
+  user = "ai-stack-backup";
   grants = [
-    ''GRANT pg_read_all_data TO "${role}"''
+    ''GRANT pg_read_all_data TO "${user}"''
   ]
-  ++ map (database: ''GRANT CONNECT ON DATABASE "${database.name}" TO "${role}"'') databases;
+  ++ map (database: ''GRANT CONNECT ON DATABASE "${database.name}" TO "${user}"'') databases;
 in
 {
   imports = [
@@ -116,22 +119,31 @@ in
     lib.mkMerge [
       {
         environment.systemPackages = [
-          (program "ai-stack-restore" ./scripts/restore.sh qdrantKey)
+          (program "ai-stack-restore" ./scripts/restore.sh configuration)
         ];
+        services.ai-stack.backup = { inherit configuration; };
         services.ai-stack.memory."ai-stack-backup.service" = "512M";
 
         systemd.tmpfiles.settings.ai-stack = {
           ${backup.directory}.d = {
             mode = "0700";
-            user = "root";
-            group = "root";
+            inherit user;
+            group = user;
           };
           ${metrics}.d = {
-            mode = "0755";
+            # others write here as root
+            mode = lib.mkForce "0775";
             user = "root";
-            group = "root";
+            group = lib.mkForce user;
           };
         };
+
+        users.users.${user} = {
+          isSystemUser = true;
+          group = user;
+          description = "AI stack, backups";
+        };
+        users.groups.${user} = { };
 
         systemd.timers.ai-stack-backup = {
           description = "AI stack: backup";
@@ -153,15 +165,15 @@ in
           unitConfig.RequiresMountsFor = [ backup.directory ];
           serviceConfig = cfg.rootSandbox // {
             Type = "oneshot";
-            ExecStart = lib.getExe (
-              program "ai-stack-backup" ./scripts/backup.sh
-                "/run/credentials/ai-stack-backup.service/qdrant-api-key"
-            );
+            ExecStart = lib.getExe (program "ai-stack-backup" ./scripts/backup.sh forUnit);
             ReadWritePaths = [
               backup.directory
               metrics
             ];
+            User = user;
+            Group = user;
             # state of the services belongs to their users
+            AmbientCapabilities = [ "CAP_DAC_READ_SEARCH" ];
             CapabilityBoundingSet = [ "CAP_DAC_READ_SEARCH" ];
             ProtectHome =
               if lib.any (path: lib.hasPrefix "/home/" path || lib.hasPrefix "/root/" path) paths then
@@ -180,7 +192,7 @@ in
       (lib.mkIf hasPostgresql {
         services.postgresql.ensureUsers = [
           {
-            name = role;
+            name = user;
             # row-level security would leave rows out
             ensureClauses.bypassrls = true;
           }

@@ -21,7 +21,8 @@ from support.stores import PostgresFixture
 
 KEY = "marker-of-the-key-of-qdrant"
 #: The statements of the unit that gives the nightly run its rights; see test_backup.py.
-GRANTS = ('GRANT pg_read_all_data TO "root"', 'GRANT CONNECT ON DATABASE "{}" TO "root"')
+ROLE = "ai-stack-backup"
+GRANTS = (f'GRANT pg_read_all_data TO "{ROLE}"', f'GRANT CONNECT ON DATABASE "{{}}" TO "{ROLE}"')
 
 
 class Site:
@@ -67,10 +68,10 @@ class Site:
 
     def _prepare_role(self) -> None:
         with contextlib.closing(self.superuser.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'root'")
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,))
             if cursor.fetchone() is None:
-                cursor.execute("CREATE ROLE root LOGIN BYPASSRLS")
-            cursor.execute("ALTER ROLE root PASSWORD %s", (self.superuser.password,))
+                cursor.execute(f'CREATE ROLE "{ROLE}" LOGIN BYPASSRLS')
+            cursor.execute(f'ALTER ROLE "{ROLE}" PASSWORD %s', (self.superuser.password,))
             cursor.execute(f'REVOKE ALL ON DATABASE "{self.database.database}" FROM PUBLIC')
             for statement in GRANTS:
                 cursor.execute(statement.format(self.database.database))
@@ -94,7 +95,7 @@ class Site:
         """Run a program on the configuration as it is now."""
         path = self.directory / "configuration.json"
         path.write_text(json.dumps(self.configuration))
-        environment = {"PGPASSFILE": str(self.pgpass), "PGUSER": "root"}
+        environment = {"PGPASSFILE": str(self.pgpass), "PGUSER": ROLE}
         return run(script, path, *arguments, path=self.programs, env=environment)
 
     def back_up(self) -> Path:
@@ -222,7 +223,7 @@ def test_a_dump_that_cannot_be_loaded_leaves_everything_as_it_was(site: Site) ->
 
 def test_the_nightly_run_reads_every_table_and_may_change_none(site: Site) -> None:
     site.fill()
-    role = site.postgres.cluster.address(site.database.database, "root", site.superuser.password)
+    role = site.postgres.cluster.address(site.database.database, ROLE, site.superuser.password)
     with contextlib.closing(role.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM word")
         assert cursor.fetchone() == (2,)

@@ -3,7 +3,7 @@
 There is no Qdrant server to be had from the package index. A snapshot here is a JSON list of the points.
 """
 
-import email
+import email.message
 import hashlib
 import json
 import re
@@ -80,7 +80,9 @@ def _handler(store: QdrantSnapshots) -> type[BaseHTTPRequestHandler]:
             content_type = self.headers.get("Content-Type", "")
             if content_type.startswith("multipart/form-data"):
                 message = email.message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
-                (part,) = message.get_payload()
+                parts = message.get_payload()
+                assert isinstance(parts, list)
+                (part,) = parts
                 assert isinstance(part, email.message.Message)
                 assert part.get_param("name", header="Content-Disposition") == "snapshot"
                 payload = part.get_payload(decode=True)
