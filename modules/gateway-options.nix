@@ -62,10 +62,8 @@ in
       };
       listenAddresses = lib.mkOption {
         type = lib.types.listOf lib.types.str;
-        default = [
-          "0.0.0.0"
-          "[::]"
-        ];
+        default = [ "0.0.0.0" ] ++ lib.optional config.networking.enableIPv6 "[::]";
+        defaultText = lib.literalMD "all addresses of the machine";
         example = [ "10.0.0.1" ];
         description = "Addresses to listen on; IPv6 in brackets.";
       };

@@ -81,26 +81,21 @@ let
 
   serviceLocations =
     name: service:
-    {
-      ${service.route} = proxied {
-        target = "http://ai-stack-${name}/";
-        zone = "interactive";
-        inherit (service) maxBodySize;
-        more = "proxy_set_header X-Forwarded-Prefix ${lib.removeSuffix "/" service.route};";
-      };
+    let
+      location =
+        zone: path:
+        lib.nameValuePair "${service.route}${lib.removePrefix "/" path}" (proxied {
+          inherit zone;
+          inherit (service) maxBodySize;
+          target = "http://ai-stack-${name}${path}";
+          more = "proxy_set_header X-Forwarded-Prefix ${lib.removeSuffix "/" service.route};";
+        });
+    in
+    lib.listToAttrs ([ (location "interactive" "/") ] ++ map (location "ingest") service.ingestPaths)
+    // {
       # Measurements are for Prometheus, which asks the service itself.
       "^~ ${service.route}${lib.removePrefix "/" service.metrics.path}".return = "404";
-    }
-    // lib.listToAttrs (
-      map (
-        path:
-        lib.nameValuePair "${service.route}${lib.removePrefix "/" path}" (proxied {
-          target = "http://ai-stack-${name}${path}";
-          zone = "ingest";
-          inherit (service) maxBodySize;
-        })
-      ) service.ingestPaths
-    );
+    };
 
   extraLocation =
     name: route:

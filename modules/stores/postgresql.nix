@@ -127,13 +127,21 @@ in
         services.ai-stack.memory."postgresql.service" = store.memoryMax;
 
         systemd.services = {
-          # The peer's user is looked up across namespaces, and other units may use the shared memory.
           postgresql.serviceConfig =
-            cfg.storeSandbox [
-              "PrivateUsers"
-              "PrivateIPC"
-              "RemoveIPC"
-            ]
+            cfg.storeSandbox (
+              [
+                # Peer authentication compares ids of users, which it would hide.
+                "PrivateUsers"
+                # The server removes its shared memory by itself; systemd would do so under its feet.
+                "PrivateIPC"
+                "RemoveIPC"
+              ]
+              # Clients of others may come from anywhere.
+              ++ lib.optionals config.services.postgresql.enableTCPIP [
+                "IPAddressAllow"
+                "IPAddressDeny"
+              ]
+            )
             // {
               MemoryMax = store.memoryMax;
               RestrictAddressFamilies = lib.mkDefault [
