@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ai_stack.cli.ingest import Report
 from ai_stack.local.supervisor import Status
 
-LINE_SECONDS = 2.0
+LINE_SECONDS = 5.0
 
 
 class StartProgress:

@@ -60,10 +60,12 @@ async def up(options: UpOptions) -> int:
             work.cancel()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup(1) ignores SIGHUP on purpose.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, stop)
+    stopping = [signal.SIGINT, signal.SIGTERM]
+    # nohup(1) ignores SIGHUP on purpose.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        stopping.append(signal.SIGHUP)
+    for number in stopping:
+        loop.add_signal_handler(number, stop)
     try:
         await work
     except asyncio.CancelledError:
