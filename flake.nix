@@ -44,6 +44,21 @@
         )
       ) (builtins.readDir ./tests/nix/configurations);
       templates = import ./templates;
+      apps = forSystems (
+        system:
+        let
+          pkgs = nixpkgs.legacyPackages.${system}.extend self.overlays.default;
+          app = program: {
+            type = "app";
+            program = lib.getExe program;
+            meta = { inherit (program.meta) description; };
+          };
+        in
+        {
+          default = app pkgs.ai-stack;
+          quickstart = app (pkgs.callPackage ./pkgs/quickstart/package.nix { });
+        }
+      );
       devShells = forSystems (
         system:
         let

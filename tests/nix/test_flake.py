@@ -43,7 +43,7 @@ def test_every_output_evaluates_within_a_minute_and_without_a_warning_of_ours() 
 def test_the_outputs_are_those_that_people_look_for() -> None:
     result = flake("show", "--json")
     assert result.returncode == 0, result.stderr[-4000:]
-    for output in ("nixosModules", "packages", "overlays", "checks", "devShells", "formatter", "templates"):
+    for output in ("nixosModules", "packages", "overlays", "apps", "checks", "devShells", "formatter", "templates"):
         assert f'"{output}"' in result.stdout
 
 
