@@ -7,7 +7,7 @@ import pytest
 from nix.evaluate import MODULES, REPOSITORY
 
 FILES = sorted(path for folder in ("modules", "pkgs", "tests/nix") for path in (REPOSITORY / folder).rglob("*.nix"))
-PAYLOADS = sorted(path.stem for path in (MODULES / "services").glob("*.nix"))
+PAYLOADS = sorted({path.stem.removesuffix("-observability") for path in (MODULES / "services").glob("*.nix")})
 FRAMEWORK = sorted(path for path in MODULES.rglob("*") if path.is_file() and path.parent.name != "services")
 
 
