@@ -1,5 +1,6 @@
 """Editing a file of API keys."""
 
+import os
 import stat
 import threading
 from pathlib import Path
@@ -41,6 +42,16 @@ def test_a_file_that_the_services_group_may_read_stays_so(tmp_path: Path) -> Non
     keyfile.add_key(path, "b", ["read"])
     keyfile.revoke_key(path, "a")
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_file_stays_with_its_group(tmp_path: Path) -> None:
+    """An ordinary user can give a file only to its own groups; root to any."""
+    path = tmp_path / "keys.json"
+    keyfile.add_key(path, "a", ["read"])
+    group = 1 if os.geteuid() == 0 else os.getgroups()[-1]
+    os.chown(path, -1, group)
+    keyfile.add_key(path, "b", ["read"])
+    assert path.stat().st_gid == group
 
 
 def test_mistakes_are_explained(tmp_path: Path) -> None:

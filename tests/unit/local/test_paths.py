@@ -56,6 +56,11 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match=r"cannot write .*/missing/key: No such file or directory"):
+        paths.write_private(tmp_path / "missing" / "key", "new")
+
+
 def test_a_secret_is_made_once_and_is_long(tmp_path: Path) -> None:
     first = paths.secret(tmp_path / "s")
     assert len(first) >= 43

@@ -70,15 +70,21 @@ def revoke_key(path: Path, name: str) -> None:
 
 
 def write_keys(path: Path, records: Iterable[KeyRecord]) -> None:
-    """Replace the key file in one step. A group that could read it, as on NixOS, still can."""
+    """Replace the key file in one step. A group that could read it, as on NixOS, still can.
+
+    Raises:
+        LocalError: it cannot be written.
+    """
     dumped = [record.model_dump(mode="json") for record in records]
     for item in dumped:
         item["scopes"] = sorted(item["scopes"])
+    text = json.dumps(dumped, indent=2) + "\n"
     try:
-        mode = path.stat().st_mode & 0o660 if path.exists() else 0o600
-        write_private(path, json.dumps(dumped, indent=2) + "\n", mode=mode)
-    except OSError as error:
-        raise LocalError(f"cannot write {path}: {error.strerror}") from error
+        old = path.stat()
+    except OSError:
+        write_private(path, text)
+    else:
+        write_private(path, text, mode=old.st_mode & 0o660, group=old.st_gid)
 
 
 @contextlib.contextmanager

@@ -36,23 +36,34 @@ def private_directory(path: Path) -> Path:
     return path.absolute()
 
 
-def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
+def write_private(path: Path, text: str, *, mode: int = 0o600, group: int | None = None) -> None:
     """Replace `path` by a file of `mode` that holds `text`; a reader sees the old file or the new one.
 
+    Args:
+        path: the file.
+        text: its content.
+        mode: its permissions.
+        group: id of its group; the caller's own when None.
+
     Raises:
-        OSError: the file could not be written.
+        LocalError: the file could not be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                if group is not None and group != os.fstat(stream.fileno()).st_gid:
+                    os.fchown(stream.fileno(), -1, group)
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise LocalError(f"cannot write {path}: {error.strerror}") from error
 
 
 def secret(path: Path) -> str:

@@ -43,7 +43,11 @@ def record_path(state: Path) -> Path:
 
 
 def write_record(state: Path, record: StackRecord) -> None:
-    """Replace the record in one step."""
+    """Replace the record in one step.
+
+    Raises:
+        LocalError: it cannot be written.
+    """
     write_private(record_path(state), record.model_dump_json(indent=2) + "\n")
 
 

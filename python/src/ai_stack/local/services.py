@@ -49,8 +49,7 @@ def service_child(state: Path, plan: ServicePlan, port: int, api_keys_file: Path
         api_keys_file: the keys it accepts.
 
     Raises:
-        LocalError: a directory cannot be used.
-        OSError: a file cannot be written.
+        LocalError: a directory or a file cannot be used.
     """
     settings = {
         "port": port,
