@@ -6,6 +6,7 @@ import pytest
 
 from support.http import Api
 
+from .conftest import Start
 from .fakes import FakeEmbeddings, vector_of
 
 DOCUMENTS = {
@@ -70,6 +71,19 @@ async def test_rare_words_count_more_than_common_ones(aidb: Api) -> None:
 
     assert found["results"][0]["path"] == "rare.txt"
     assert found["total"] == 9
+
+
+async def test_words_that_are_everywhere_do_not_make_a_search_slow(start: Start) -> None:
+    async with start(postgres_timeout=2.0, chunk_tokens=32) as aidb:
+        text = "".join(f"## Section {n}\n\ncommon words are written here\n\n" for n in range(60))
+        for batch in range(2):
+            documents = [{"path": f"{batch}-{n}.md", "content": text} for n in range(30)]
+            assert (await aidb("POST", "/documents/batch", json={"documents": documents})).status == 200
+
+        found = await find(aidb, query="common words written in a section", mode="keyword", limit=100)
+
+    # The attempt is cut off after two seconds; work that grows with the square of the matches takes many times that.
+    assert found["total"] == 200
 
 
 async def test_words_in_headings_count_more_than_words_in_text(aidb: Api) -> None:
