@@ -5,7 +5,7 @@ let
   observability = import ../lib.nix { inherit lib; };
 in
 {
-  config.services.ai-stack.alerts = lib.mkIf (cfg.prometheus.enable && (cfg.backup.enable or false)) (
+  config.services.ai-stack.alerts = lib.mkIf (cfg.prometheus.enable && cfg.backup.enable) (
     observability.defaults {
       BackupFailed = {
         expr = "ai_stack_backup_status == 0";

@@ -30,7 +30,7 @@ in
           description = "Nobody is told about alerts.";
         };
         AlertsNotDelivered = {
-          expr = "increase(alertmanager_notifications_failed_total[15m]) > 0";
+          expr = "sum by (instance, integration) (increase(alertmanager_notifications_failed_total[15m])) > 0";
           for = "5m";
           severity = "critical";
           summary = "Alertmanager fails to deliver through {{ $labels.integration }}";

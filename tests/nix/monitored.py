@@ -1,0 +1,43 @@
+"""The machine on which everything is watched, and what its rules are."""
+
+from typing import Any
+
+from nix.evaluate import Machine
+
+#: All services, stores, backups and notifications.
+MONITORED = Machine(
+    """{
+  services.ai-stack = {
+    enable = true;
+    domain = "ai.example.org";
+    alertmanager = {
+      enable = true;
+      receiver.webhook_configs = [ { url_file = "/run/credentials/alertmanager.service/webhook"; } ];
+      credentials.webhook = "/run/secrets/webhook";
+    };
+  };
+}"""
+)
+
+
+def own(entry: str, more: str = "") -> Machine:
+    """Return a machine with one service of one's own."""
+    return Machine(
+        f"""{{ pkgs, ... }}: {{ services.ai-stack = {{
+  enable = true;
+  services.translator = {{ package = pkgs.hello; port = 8100; {entry} }};
+  {more}
+}}; }}""",
+        framework=True,
+    )
+
+
+def groups(machine: Machine = MONITORED) -> list[dict[str, Any]]:
+    """Return the groups of rules, as Prometheus reads them."""
+    rules: dict[str, list[dict[str, Any]]] = machine.get("config.services.ai-stack.prometheus.groups")
+    return [{"name": name, "rules": rules[name]} for name in sorted(rules)]
+
+
+def alerts(machine: Machine = MONITORED) -> dict[str, dict[str, Any]]:
+    """Return the alert rules by name."""
+    return {rule["alert"]: rule for group in groups(machine) for rule in group["rules"] if "alert" in rule}
