@@ -78,6 +78,8 @@ class QdrantStub:
                 return await memory.set_payload(
                     name, body["payload"], models.Filter(**body["filter"]), key=body.get("key")
                 )
+            case "POST", "collections", name, "points", "payload", "delete":
+                return await memory.delete_payload(name, body["keys"], models.Filter(**body["filter"]))
             case "POST", "collections", name, "points", "delete":
                 return await memory.delete(name, models.PointIdsList(points=body["points"]))
             case "POST", "collections", name, "points", "scroll":

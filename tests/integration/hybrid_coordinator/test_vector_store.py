@@ -97,6 +97,10 @@ async def test_fields_are_merged_where_a_filter_matches(store: VectorStore) -> N
     payloads = {point.id: point.payload for point in await store.points("things", [str(one), str(other)])}
     assert payloads[str(one)] == {"a": 2, "votes": {"x": 1, "y": 2}, "revision": str(one)}
     assert payloads[str(other)] == {"a": 1, "votes": {"x": 1}, "revision": str(other)}
+    key = uuid.uuid4().hex
+    await store.merge("things", all_of(ids=[str(one)]), {key: 3}, key="votes")
+    await store.forget("things", all_of(ids=[str(one)]), ["votes.x", f"votes.{key}", "votes.absent"])
+    assert [point.payload["votes"] for point in await store.points("things", [str(one)])] == [{"y": 2}]
 
 
 async def test_pages_cover_every_point_once_and_deleted_ones_are_gone(store: VectorStore) -> None:

@@ -1,6 +1,5 @@
 """The application of hybrid-coordinator."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -8,9 +7,12 @@ from aiohttp import ClientSession, web
 
 from ai_stack.hybrid_coordinator import probes
 from ai_stack.hybrid_coordinator.augment import Augmenter
+from ai_stack.hybrid_coordinator.background import background
 from ai_stack.hybrid_coordinator.embedder import Embedder
-from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, SETTINGS, STATISTICS
+from ai_stack.hybrid_coordinator.interactions import Interactions
+from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, INTERACTIONS, SETTINGS, STATISTICS
 from ai_stack.hybrid_coordinator.learned import Collections, ModelMismatch, StoredVectorsOfAnotherModel
+from ai_stack.hybrid_coordinator.learner import Learner
 from ai_stack.hybrid_coordinator.preparation import Preparation
 from ai_stack.hybrid_coordinator.prompt import PromptBuilder
 from ai_stack.hybrid_coordinator.records import COLLECTIONS as SPECS
@@ -88,11 +90,10 @@ class _Wiring:
             self._register_probes(session, store, collections)
             preparation = Preparation(embedder, collections)
             await _first_preparation(preparation)
-            keeping = asyncio.create_task(preparation.keep())
-            yield
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            learner = Learner(collections, self._settings.learning, self._service.metrics)
+            app[INTERACTIONS] = Interactions(collections, self._service.metrics, on_change=learner.wake)
+            async with background(preparation.keep(), learner.keep()):
+                yield
 
     async def _open_store(self) -> VectorStore:
         if self._settings.qdrant_path is not None:

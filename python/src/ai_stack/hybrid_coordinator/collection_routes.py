@@ -88,7 +88,7 @@ def _store(record: type[Record], body: type[RequestModel]) -> Endpoint:
     )
     async def store_item(request: web.Request, body: BaseModel) -> StoredItem:
         """Storing equal content again updates the item. Without an embedding nothing is stored (503)."""
-        item = record.model_validate(body.model_dump())
+        item = record.model_validate({**body.model_dump(), "given": True})
         seconds = request.app[SETTINGS].store_deadline
         with deadline(seconds):
             embedding = await request.app[EMBEDDER].embed(item.embedded_text(), timeout=seconds)

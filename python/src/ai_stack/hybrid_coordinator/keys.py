@@ -4,6 +4,7 @@ from aiohttp import web
 
 from ai_stack.hybrid_coordinator.augment import Augmenter
 from ai_stack.hybrid_coordinator.embedder import Embedder
+from ai_stack.hybrid_coordinator.interactions import Interactions
 from ai_stack.hybrid_coordinator.learned import Collections
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.hybrid_coordinator.statistics import Statistics
@@ -13,3 +14,4 @@ AUGMENTER = web.AppKey("augmenter", Augmenter)
 EMBEDDER = web.AppKey("embedder", Embedder)
 COLLECTIONS = web.AppKey("collections", Collections)
 STATISTICS = web.AppKey("statistics", Statistics)
+INTERACTIONS = web.AppKey("interactions", Interactions)

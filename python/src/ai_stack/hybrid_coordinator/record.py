@@ -27,7 +27,10 @@ def now() -> datetime:
 
 
 class Record(BaseModel):
-    """A payload. `votes` and `learned_from` (value scores, 0 to 1) are by the id of the interaction."""
+    """A payload. `votes` and `learned_from` (value scores, 0 to 1) are by the id of the interaction.
+
+    `given` says that somebody stored it on purpose; others came from interactions alone.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -37,6 +40,7 @@ class Record(BaseModel):
     updated_at: AwareDatetime = Field(default_factory=now)
     votes: dict[str, Vote] = {}
     learned_from: dict[str, float] = {}
+    given: bool = False
 
     @property
     @abstractmethod

@@ -128,7 +128,8 @@ class BestPractice(Record):
 class Interaction(Record):
     """A question that was answered, and how well: collection `interaction-history`.
 
-    `revision` changes with every report of the outcome; `pending` says that this revision has not been learned from.
+    `revision` changes with every report of the outcome; `pending` says that this revision has not been learned from;
+    `learned_as` names the record that it taught, as collection/id.
     """
 
     collection: ClassVar[str] = "interaction-history"
@@ -147,6 +148,7 @@ class Interaction(Record):
     value_score: float | None = Field(default=None, ge=0, le=1)
     revision: str
     pending: bool = True
+    learned_as: str | None = None
 
     @property
     def heading(self) -> str:

@@ -4,7 +4,7 @@ import contextlib
 
 from aiohttp import web
 
-from ai_stack.hybrid_coordinator import collection_routes
+from ai_stack.hybrid_coordinator import collection_routes, interaction_routes
 from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, SETTINGS, STATISTICS
 from ai_stack.hybrid_coordinator.prompt import Placed
 from ai_stack.hybrid_coordinator.schemas import (
@@ -93,4 +93,4 @@ def _source(placed: Placed) -> Source:
     )
 
 
-ROUTES = (augment_query, *collection_routes.ROUTES, stats)
+ROUTES = (augment_query, *collection_routes.ROUTES, *interaction_routes.ROUTES, stats)

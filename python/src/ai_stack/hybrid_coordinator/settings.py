@@ -49,6 +49,15 @@ class UsageSettings(Section):
     )
 
 
+class LearningSettings(Section):
+    """What is learned from interactions."""
+
+    min_value: float = Field(default=0.7, ge=0, le=1, description="Value score from which an interaction is learned.")
+    duplicate_similarity: float = Field(
+        default=0.9, ge=0, le=1, description="Cosine similarity from which a known record is extended instead."
+    )
+
+
 class ClusterSettings(Section):
     """How a Qdrant cluster spreads collections that are created; null leaves it to the server."""
 
@@ -115,3 +124,4 @@ class HybridSettings(ServiceSettings):
         default=ClusterSettings(), description="Shards and replicas of collections that are created."
     )
     usage: UsageSettings = Field(default=UsageSettings(), description="Ranking by usefulness.")
+    learning: LearningSettings = Field(default=LearningSettings(), description="Learning from interactions.")

@@ -165,6 +165,10 @@ class VectorStore:
         """
         await self._call(lambda client: client.set_payload(name, payload, where, key=key, wait=True))
 
+    async def forget(self, name: str, where: models.Filter, keys: list[str]) -> None:
+        """Remove fields (paths like `votes.x`) of the points that match; durable on return."""
+        await self._call(lambda client: client.delete_payload(name, keys, where, wait=True))
+
     async def delete(self, name: str, ids: Iterable[str]) -> None:
         """Delete points; those that do not exist are no error."""
         wanted: list[Any] = list(ids)
