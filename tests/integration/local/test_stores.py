@@ -31,8 +31,9 @@ def one(connection: object, query: str) -> object:
 
 
 @pytest.fixture
-def awkward_state(tmp_path: Path) -> Path:
+def awkward_state(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state directory whose path has a space, a quote and a comma, and is too long for a socket."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("r")))
     return tmp_path / "with space, 'quote' and \"double\"" / ("long" * 30)
 
 

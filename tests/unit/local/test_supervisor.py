@@ -26,6 +26,7 @@ def child(
     name: str,
     script: str = SERVE,
     requires: tuple[str, ...] = (),
+    uses: tuple[str, ...] = (),
     timeout: float = 20,
     after_ready: Callable[[], None] = lambda: None,
 ) -> Child:
@@ -36,7 +37,7 @@ def child(
         log=directory / f"{name}.log",
         ready=(directory / f"{name}.ready").exists,
     )
-    return Child(program, requires, timeout, after_ready=after_ready)
+    return Child(program, requires, uses, timeout, after_ready=after_ready)
 
 
 def events(directory: Path) -> list[str]:
@@ -70,6 +71,14 @@ async def test_children_start_after_what_they_require_and_stop_in_reverse_order(
     assert events(tmp_path) == ["up a", "up b", "up c", "down c", "down b", "down a"]
     assert not any(map(alive, pids))
     assert [status.state for status in made.status.values()] == ["stopped"] * 3
+
+
+async def test_a_child_starts_beside_what_it_uses_and_ends_before_it(tmp_path: Path) -> None:
+    wait_for_b = "while ! test -e b.ready; do sleep 0.02; done; " + SERVE
+    made = supervisor(child(tmp_path, "a", wait_for_b), child(tmp_path, "b", uses=("a",)))
+    await made.start()
+    await made.stop()
+    assert events(tmp_path) == ["up b", "up a", "down b", "down a"]
 
 
 async def test_a_killed_child_is_started_again_and_the_restart_is_counted(tmp_path: Path) -> None:

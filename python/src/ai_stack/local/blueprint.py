@@ -32,7 +32,6 @@ def build(state: Path, documents: Path) -> Blueprint:
         LocalError: something that is needed is missing; the message names the remedy.
     """
     postgres, valkey = Postgres(state), Valkey(state)
-    postgres.prepare()
     valkey.prepare()
     ports = choose_ports(SERVICES, {name: port for name in SERVICES if (port := earlier_port(state, name))})
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -78,13 +77,15 @@ def build(state: Path, documents: Path) -> Blueprint:
                 "nixos_docs_url": urls["nixos-docs"],
             },
             {"upstream_api_key": upstream["hybrid-coordinator"]},
-            requires=("embeddings", "aidb", "nixos-docs"),
+            # It starts beside aidb, which halves the wait: only the model has to be known.
+            requires=("embeddings",),
+            uses=("aidb", "nixos-docs"),
         ),
     ]
     stores = [
         Child(
             postgres.program(),
-            # Again at every start: a killed server leaves processes that the next one has to wait for.
+            # At every start: a killed server leaves processes that the next one has to wait for.
             before_start=postgres.prepare,
             after_ready=lambda: postgres.ensure_database(database),
         ),

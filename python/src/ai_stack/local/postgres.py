@@ -89,10 +89,15 @@ class Postgres:
     ) -> None:
         self.state = state.absolute()
         self.identity = identity or database_identity()
-        self.binaries = binaries or find_binaries()
+        self._found = binaries or find_binaries()
         self.settings = dict(settings or {})
         elsewhere = Path("/var/lib") / f"ai-stack-postgres-{path_digest(state)}"
-        self.home = elsewhere if self.identity.kind == "user" else self.state / "postgres"
+        if self.identity.kind == "user":
+            self.home = elsewhere
+            self.binaries = self._found.in_copy(elsewhere / f"installation-{path_digest(self._found.directory)}")
+        else:
+            self.home = self.state / "postgres"
+            self.binaries = self._found
         self.data = self.home / "data"
         private_directory(self.state)
         self.sockets = self.home if self.identity.kind == "user" else socket_directory(self.state)
@@ -115,7 +120,7 @@ class Postgres:
         self._end_leftovers()
 
     def program(self) -> Program:
-        """The server as a child process; call `prepare` first."""
+        """The server as a child process; call `prepare` before it starts."""
         # The list may hold several directories: quotes keep a space or comma of the path inside one.
         sockets = str(self.sockets).replace('"', '""')
         settings = {
@@ -186,8 +191,7 @@ class Postgres:
         found = self.home.lstat()
         if found.st_uid != self.identity.uid or found.st_mode & 0o077:
             raise LocalError(f"{self.home} is not a private directory of user id {self.identity.uid}: remove it")
-        installation = self.home / f"installation-{path_digest(self.binaries.directory)}"
-        self.binaries = self.binaries.copied_to(installation)
+        self._found.copy_to(self.binaries)
 
     def _initialise(self) -> None:
         """Create the cluster under another name first, so that an interrupted run leaves nothing half made."""

