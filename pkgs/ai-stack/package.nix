@@ -26,6 +26,7 @@
   redis,
   rich,
   safetensors,
+  snowballstemmer,
   structlog,
   tokenizers,
   typer,
@@ -89,6 +90,7 @@ buildPythonPackage (finalAttrs: {
     redis
     rich
     safetensors
+    snowballstemmer
     structlog
     tokenizers
     typer

@@ -17,5 +17,5 @@ runCommand "ai-stack-docs-index"
   }
   ''
     mkdir "$out"
-    ai-stack-nixos-docs-build --docs ${ai-stack-docs-sources} --output "$out/index.sqlite"
+    ai-stack-nixos-docs-build --docs ${ai-stack-docs-sources} --output "$out"
   ''

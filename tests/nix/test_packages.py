@@ -187,4 +187,4 @@ def test_the_documentation_is_taken_from_where_its_authors_keep_it(tmp_path: Pat
     }
     unpublished = {path.name for path in out.iterdir() if not publication(path.name, None).web_url}
     assert unpublished <= {"nixpkgs-manual"}
-    assert build_index(["--docs", str(out), "--output", str(tmp_path / "index.sqlite")]) == 0
+    assert build_index(["--docs", str(out), "--output", str(tmp_path)]) == 0

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ai_stack.nixos_docs import library
-from ai_stack.nixos_docs.build import build_index
+from ai_stack.nixos_docs.builder import build_index
+from ai_stack.nixos_docs.inputs import Inputs
 from ai_stack.nixos_docs.reader import IndexReader
 from ai_stack.nixos_docs.sources import sources_below
 from support.fuzz import fuzz
@@ -30,6 +31,7 @@ async def test_a_question_is_answered_from_the_documents(run_docs: RunDocs) -> N
     assert relevance > 0
     assert answer == {
         "query": "how can I open a port?",
+        "release": None,
         "total": 1,
         "results": [
             {
@@ -177,7 +179,7 @@ async def test_a_broken_index_is_refused_until_it_is_mended(
         assert str(tmp_path) not in ready.body.decode()
         index.unlink()
         (docs / "wiki" / "more.md").write_text(FIREWALL)
-        await asyncio.to_thread(lambda: build_index(sources_below(docs), index))
+        await asyncio.to_thread(lambda: build_index(Inputs(sources_below(docs)), index))
         answer = await client.with_key(keys.admin)("POST", "/sync")
         assert answer.json["status"] == "opened"
         await wait_for(client, 200)
@@ -215,7 +217,7 @@ async def test_the_index_and_the_searches_are_measured(run_docs: RunDocs) -> Non
         text = (await client("GET", "/metrics")).body.decode()
     assert "nixos_docs_index_sections 3" in text
     assert "nixos_docs_index_built_timestamp_seconds 1" in text
-    assert "nixos_docs_search_seconds_count 1" in text
+    assert 'nixos_docs_search_seconds_count{kind="docs"} 1' in text
     assert 'nixos_docs_requests_total{endpoint="/search",method="POST",status="200"} 1' in text
 
 

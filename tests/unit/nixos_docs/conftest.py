@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_stack.nixos_docs.build import build_index
+from ai_stack.nixos_docs.builder import build_index
+from ai_stack.nixos_docs.inputs import Inputs
 from ai_stack.nixos_docs.sources import sources_below
 
 Files = Mapping[str, str]
@@ -50,5 +51,5 @@ def docs(write_docs: Callable[[Files], Path]) -> Path:
 def index(docs: Path, tmp_path: Path) -> Path:
     """An index over `DOCUMENTS`."""
     path = tmp_path / "index.sqlite"
-    build_index(sources_below(docs), path)
+    build_index(Inputs(sources_below(docs)), path)
     return path

@@ -75,7 +75,7 @@ async def test_closing_lets_running_searches_end(index: Path) -> None:
     def job(reader: IndexReader, _expired: Expired) -> int:
         begun.set()
         release.wait(5)
-        return reader.search("firewall", limit=1, expired=lambda: False).total
+        return reader.search("firewall", limit=1).total
 
     search = asyncio.create_task(pool.run(job))
     assert await asyncio.to_thread(begun.wait, 5)

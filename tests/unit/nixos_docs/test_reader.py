@@ -5,7 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ai_stack.nixos_docs.build import build_index
+from ai_stack.nixos_docs.builder import build_index
+from ai_stack.nixos_docs.catalogue import load_catalogue
+from ai_stack.nixos_docs.inputs import Inputs
 from ai_stack.nixos_docs.reader import MAX_CONTENT, IndexReader, SearchOutcome, SearchTimeout
 from ai_stack.nixos_docs.sources import sources_below
 
@@ -14,13 +16,13 @@ WriteDocs = Callable[[Mapping[str, str]], Path]
 
 @pytest.fixture
 def reader(index: Path) -> Iterator[IndexReader]:
-    opened = IndexReader(index)
+    opened = IndexReader(index, load_catalogue(index))
     yield opened
     opened.close()
 
 
 def search(reader: IndexReader, question: str, limit: int = 10, sources: list[str] | None = None) -> SearchOutcome:
-    return reader.search(question, limit=limit, sources=sources, expired=lambda: False)
+    return reader.search(question, limit=limit, sources=sources)
 
 
 def first(reader: IndexReader, question: str) -> str:
@@ -129,8 +131,8 @@ def test_a_question_of_thousands_of_words_is_bounded(reader: IndexReader) -> Non
 
 def test_a_long_section_is_cut_around_the_answer(write_docs: WriteDocs, tmp_path: Path) -> None:
     text = "# Long\n\n" + "filler words\n" * 1000 + "the needle is here\n" + "filler words\n" * 1000
-    build_index(sources_below(write_docs({"a/long.md": text})), tmp_path / "index")
-    reader = IndexReader(tmp_path / "index")
+    build_index(Inputs(sources_below(write_docs({"a/long.md": text}))), tmp_path / "index")
+    reader = IndexReader(tmp_path / "index", load_catalogue(tmp_path / "index"))
     hit = search(reader, "where is the needle").hits[0]
     reader.close()
     assert "the needle is here" in hit.content
@@ -140,11 +142,11 @@ def test_a_long_section_is_cut_around_the_answer(write_docs: WriteDocs, tmp_path
 
 def test_a_search_ends_when_its_time_is_up(write_docs: WriteDocs, tmp_path: Path) -> None:
     files = {f"a/{number}.md": "# One\n\nfirewall\n\n# Two\n\nfirewall\n" for number in range(300)}
-    build_index(sources_below(write_docs(files)), tmp_path / "index")
-    reader = IndexReader(tmp_path / "index")
+    build_index(Inputs(sources_below(write_docs(files))), tmp_path / "index")
+    reader = IndexReader(tmp_path / "index", load_catalogue(tmp_path / "index"))
     looks = iter([False, False])
-    with pytest.raises(SearchTimeout):
-        reader.search("firewall", limit=10, expired=lambda: next(looks, True))
+    with pytest.raises(SearchTimeout), reader.until(lambda: next(looks, True)):
+        reader.search("firewall", limit=10)
     # The next search is not affected.
     assert search(reader, "firewall").total == 600
     reader.close()

@@ -3,14 +3,15 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_stack.nixos_docs.build import BuildError, build_index, content_digest
+from ai_stack.nixos_docs.builder import BuildError, build_index, content_digest
+from ai_stack.nixos_docs.inputs import Inputs
 from ai_stack.nixos_docs.opening import IndexInfo, IndexRefused, validate
 from ai_stack.nixos_docs.pool import IndexPool
-from ai_stack.nixos_docs.sources import Source, SourceError
+from ai_stack.nixos_docs.sources import SourceError
 from ai_stack.service.errors import Conflict, Unavailable
 from ai_stack.service.logs import get_logger
 
@@ -34,22 +35,30 @@ class Library:
 
     Args:
         path: the index file.
-        sources: reads what to build it from; None when it is only opened.
+        inputs: reads what to build it from; None when it is only opened.
         open_pool: makes the pool of a validated index.
+        exchanged: called when another index has come into use.
     """
 
     def __init__(
         self,
         path: Path,
-        sources: Callable[[], Sequence[Source]] | None,
+        inputs: Callable[[], Inputs] | None,
         open_pool: Callable[[IndexInfo], IndexPool],
+        exchanged: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
-        self._sources = sources
+        self._inputs = inputs
         self._open_pool = open_pool
+        self._exchanged = exchanged
         self._pool: IndexPool | None = None
         self._work: asyncio.Task[SyncReport] | None = None
         self._stopped = threading.Event()
+
+    @property
+    def current(self) -> IndexPool | None:
+        """The index in use, None while there is none. Use it at once, as that of `pool`."""
+        return self._pool
 
     @property
     def info(self) -> IndexInfo | None:
@@ -115,17 +124,24 @@ class Library:
         info, built = await asyncio.to_thread(prepare)
         pool = await asyncio.to_thread(self._open_pool, info)
         before, self._pool = self._pool, pool
+        self._exchanged()
         if before is not None:
             await before.aclose()
         changed = before is None or before.info.content_digest != info.content_digest
         seconds = time.monotonic() - begun
         log.info(
-            "index.loaded", sections=info.sections, built=built, changed=changed, duration_seconds=round(seconds, 3)
+            "index.loaded",
+            sections=info.sections,
+            options=info.options,
+            packages=info.packages,
+            built=built,
+            changed=changed,
+            duration_seconds=round(seconds, 3),
         )
         return SyncReport(info=info, built=built, changed=changed, seconds=seconds)
 
     def _prepare(self) -> tuple[IndexInfo, bool]:
-        if self._sources is None:
+        if self._inputs is None:
             return validate(self._path), False
         existing: IndexInfo | None = None
         try:
@@ -133,7 +149,7 @@ class Library:
         except IndexRefused as refusal:
             log.info("index.not_usable", reason=str(refusal))
         try:
-            if existing is not None and existing.content_digest == content_digest(self._sources()):
+            if existing is not None and existing.content_digest == content_digest(self._inputs()):
                 return existing, False
             return self._renew()
         except (SourceError, BuildError) as error:
@@ -143,7 +159,7 @@ class Library:
             return existing, False
 
     def _renew(self) -> tuple[IndexInfo, bool]:
-        if self._sources is None:
+        if self._inputs is None:
             return validate(self._path), False
-        build_index(self._sources(), self._path, stopped=self._stopped.is_set)
+        build_index(self._inputs(), self._path, stopped=self._stopped.is_set)
         return validate(self._path), True

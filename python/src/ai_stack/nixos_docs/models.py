@@ -1,12 +1,17 @@
 """Requests and answers of nixos-docs."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from ai_stack.service.endpoint import RequestModel
+from ai_stack.service.endpoint import QueryModel, RequestModel
 
+Release = Annotated[str | None, Field(description="NixOS release that the answer is for; null when it is not known.")]
+Degraded = Annotated[bool, Field(description="Whether the search went by words alone although it should not have.")]
+Corrections = Annotated[
+    dict[str, str], Field(description="Words that stand nowhere, and those that were taken for them.")
+]
 SourceName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -50,10 +55,11 @@ class SearchResponse(BaseModel):
     """The best section of each document first, best document first; then further sections."""
 
     query: str
-    total: int = Field(description="Sections that hold any of the words.")
+    release: Release
+    total: int = Field(description="Sections that hold any of the words, or mean about the same.")
     results: list[SearchResult]
-    degraded: bool = Field(description="Whether a part of the search could not be done.")
-    corrections: dict[str, str] = Field(description="Words that stand nowhere, and those that were taken for them.")
+    degraded: Degraded
+    corrections: Corrections
 
 
 class SourceItem(BaseModel):
@@ -80,14 +86,53 @@ class IndexStats(BaseModel):
     bytes: int
     documents: int
     sections: int
+    options: int
+    packages: int
+    release: Release
     built_at: datetime | None = Field(description="Null when the file does not tell, as in the Nix store.")
-    content_digest: str = Field(description="SHA-256 over the documents it was built from.")
+    content_digest: str = Field(description="SHA-256 over all that it was built from.")
+
+
+class CacheStats(BaseModel):
+    """A namespace of the cache."""
+
+    entries: int
+    bytes: int | None = Field(description="Null where it is not counted.")
+    hits: int = Field(description="Since the start.")
+    misses: int = Field(description="Since the start.")
+
+
+class VectorStats(BaseModel):
+    """The vectors of the index in use."""
+
+    status: Literal["off", "missing", "computing", "ready"] = Field(
+        description="`off`: no embeddings service is configured; `missing`: they cannot be had now."
+    )
+    model: str | None = Field(description="The model that made the vectors in use.")
+    missing: int = Field(description="Vectors that are still to be computed.")
+    problem: str | None = Field(description="Why there are none.")
 
 
 class StatsResponse(BaseModel):
     """What the service keeps."""
 
     index: IndexStats
+    vectors: VectorStats
+    caches: dict[str, CacheStats] = Field(description="By namespace: `answers`, `query-vectors`.")
+
+
+class ClearQuery(QueryModel):
+    """What to forget."""
+
+    namespace: Literal["answers", "query-vectors"] | None = Field(
+        default=None, description="Part of the cache; all of it when not given."
+    )
+
+
+class ClearResponse(BaseModel):
+    """What was forgotten."""
+
+    cleared: dict[str, int] = Field(description="Entries dropped, by namespace.")
 
 
 class SyncResponse(BaseModel):

@@ -1,6 +1,7 @@
 """Opens index files, and refuses those that are not whole."""
 
 import contextlib
+import hashlib
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class IndexInfo:
     """A validated index file and what it holds.
 
     `identity` is its device and inode: the path may be given to another file at any time. `built_at` is None when the
-    file does not tell (in the Nix store).
+    file does not tell (in the Nix store). `release` is the NixOS release it is of, None when that is not known.
     """
 
     path: Path
@@ -43,6 +44,9 @@ class IndexInfo:
     sources: tuple[SourceInfo, ...]
     documents: int
     sections: int
+    options: int
+    packages: int
+    release: str | None
     size_bytes: int
     built_at: datetime | None
 
@@ -73,6 +77,21 @@ def full_text_summaries(database: sqlite3.Connection) -> list[tuple[str, str]]:
     return summaries
 
 
+def lexicon_digests(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return, for each lexicon, the name of its table of terms and the SHA-256 (hex) of that."""
+    digests = []
+    for kind in schema.LEXICONS:
+        digest = hashlib.sha256()
+        for term, numbers, scores in database.execute(
+            f"SELECT term, numbers, scores FROM {kind}_terms ORDER BY term"  # noqa: S608 - constants
+        ):
+            digest.update(f"{term} {len(numbers)} {len(scores)}\n".encode())
+            digest.update(numbers)
+            digest.update(scores)
+        digests.append((f"{kind}_terms", digest.hexdigest()))
+    return digests
+
+
 def validate(path: Path) -> IndexInfo:
     """Read an index through and return what it holds. Blocking: some 50 ms for a few thousand sections.
 
@@ -86,7 +105,7 @@ def validate(path: Path) -> IndexInfo:
             _check_pages(database)
             meta = dict(database.execute("SELECT key, value FROM meta").fetchall())
             _check_full_text(database, meta)
-            documents, sections = _check_counts(database, meta)
+            counts = _check_counts(database, meta)
             rows = database.execute("SELECT name, title, kind, web_url, files, sections FROM sources ORDER BY name")
             sources = tuple(SourceInfo(*row) for row in rows)
         digest = str(meta["content_digest"])
@@ -100,8 +119,11 @@ def validate(path: Path) -> IndexInfo:
         identity=(status.st_dev, status.st_ino),
         content_digest=digest,
         sources=sources,
-        documents=documents,
-        sections=sections,
+        documents=counts["documents"],
+        sections=counts["sections"],
+        options=counts["options"],
+        packages=counts["packages"],
+        release=meta["release"] or None,
         size_bytes=status.st_size,
         built_at=None if built <= _STORE_TIME else datetime.fromtimestamp(built, UTC),
     )
@@ -125,17 +147,20 @@ def _check_full_text(database: sqlite3.Connection, meta: dict[str, str]) -> None
     for table, summary in full_text_summaries(database):
         if meta[table] != summary:
             raise IndexRefused("the full-text data of the index is damaged")
+    for name, digest in lexicon_digests(database):
+        if meta[name] != digest:
+            raise IndexRefused("the words of the index are damaged")
 
 
-def _check_counts(database: sqlite3.Connection, meta: dict[str, str]) -> tuple[int, int]:
-    documents, sections = int(meta["documents"]), int(meta["sections"])
-    for table, expected in (("documents", documents), ("sections", sections), ("bodies", sections)):
+def _check_counts(database: sqlite3.Connection, meta: dict[str, str]) -> dict[str, int]:
+    counts = {name: int(meta[name]) for name in schema.COUNTED.values()}
+    for table, name in schema.COUNTED.items():
         count = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
-        if count != expected:
-            raise IndexRefused(f"the index has {count} {table}, it should have {expected}")
-    if not sections:
+        if count != counts[name]:
+            raise IndexRefused(f"the index has {count} {table}, it should have {counts[name]}")
+    if not any((counts["sections"], counts["options"], counts["packages"])):
         raise IndexRefused("the index is empty")
-    return documents, sections
+    return counts
 
 
 def is_same_file(info: IndexInfo) -> bool:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from ai_stack.nixos_docs.catalogue import load_catalogue
 from ai_stack.nixos_docs.opening import IndexInfo, IndexRefused, is_same_file
 from ai_stack.nixos_docs.reader import IndexReader, SearchTimeout
+from ai_stack.nixos_docs.semantic.vectors import IndexVectors
 from ai_stack.service.errors import DeadlineExceeded, Unavailable
 from ai_stack.service.resilience import remaining
 from ai_stack.service.tracing import in_context
@@ -21,6 +23,8 @@ Expired = Callable[[], bool]
 
 class IndexPool:
     """The readers of one index file. Made in any thread (which opens the file), then used from one event loop.
+
+    `vectors` may be given to it later; without, it is searched by words alone.
 
     Args:
         info: of the validated file.
@@ -35,12 +39,14 @@ class IndexPool:
 
     def __init__(self, info: IndexInfo, *, threads: int, queue: int, timeout: float) -> None:
         self.info = info
+        self.catalogue = load_catalogue(info.path)
+        self.vectors: IndexVectors | None = None
         self._timeout = timeout
         self._capacity = threads + queue
         self._busy = 0
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="index")
         # One for each thread, and opened now: later the path may lead to another file.
-        self._readers = deque(IndexReader(info.path) for _ in range(threads))
+        self._readers = deque(IndexReader(info.path, self.catalogue) for _ in range(threads))
         if not is_same_file(info):
             self._close()
             raise IndexRefused("the file was replaced while it was opened")
@@ -67,7 +73,8 @@ class IndexPool:
         def work() -> T:
             reader = self._readers.pop()
             try:
-                return job(reader, expired)
+                with reader.until(expired):
+                    return job(reader, expired)
             finally:
                 self._readers.append(reader)
 

@@ -1,37 +1,25 @@
-"""HTTP routes of nixos-docs."""
-
-import sqlite3
-import time
-from functools import partial
+"""HTTP routes of nixos-docs: documentation, and the index itself."""
 
 from aiohttp import web
-from aioprometheus.collectors import Histogram
 
-from ai_stack.nixos_docs.library import FAILURES, Library
+from ai_stack.nixos_docs.keys import ANSWER_CACHE, ANSWERS, LIBRARY, SEMANTIC
+from ai_stack.nixos_docs.library import FAILURES
 from ai_stack.nixos_docs.models import (
+    CacheStats,
+    ClearQuery,
+    ClearResponse,
     IndexStats,
-    ResultMetadata,
     SearchRequest,
     SearchResponse,
-    SearchResult,
     SourceItem,
     SourcesResponse,
     StatsResponse,
     SyncResponse,
 )
 from ai_stack.nixos_docs.opening import IndexInfo
-from ai_stack.nixos_docs.pool import Expired
-from ai_stack.nixos_docs.reader import Hit, IndexReader, SearchOutcome
 from ai_stack.service.app import SERVICE
 from ai_stack.service.endpoint import Endpoint, endpoint
-from ai_stack.service.errors import BadRequest, Unavailable, Unprocessable
-from ai_stack.service.logs import get_logger
-from ai_stack.service.tracing import span
-
-LIBRARY: web.AppKey[Library] = web.AppKey("library", Library)
-SEARCH_SECONDS: web.AppKey[Histogram] = web.AppKey("search_seconds", Histogram)
-
-log = get_logger(__name__)
+from ai_stack.service.errors import Unprocessable
 
 
 @endpoint(
@@ -44,46 +32,10 @@ log = get_logger(__name__)
     summary="Search the documentation",
     tags=("search",),
 )
-async def search(request: web.Request, body: SearchRequest) -> SearchResponse:
+async def search(request: web.Request, body: SearchRequest) -> web.Response:
     """Find the sections that are most about a question. No hits is an empty list; an error never is."""
-    pool = request.app[LIBRARY].pool()
-    sources = body.sources or None
-    known = {source.name for source in pool.info.sources}
-    for name in sources or ():
-        if name not in known:
-            raise BadRequest("sources: there is no such source; GET /sources lists them")
-    begun = time.perf_counter()
-    with span("nixos_docs.search", limit=body.limit, sources=sources):
-        try:
-            outcome = await pool.run(partial(_search, body.query, body.limit, sources))
-        except sqlite3.Error as error:
-            log.exception("index.unreadable", path=str(pool.info.path))
-            raise Unavailable("the index cannot be read") from error
-    request.app[SEARCH_SECONDS].observe({}, time.perf_counter() - begun)
-    return SearchResponse(
-        query=body.query,
-        total=outcome.total,
-        results=[_result(hit) for hit in outcome.hits],
-        degraded=False,
-        corrections=outcome.corrections,
-    )
-
-
-def _search(query: str, limit: int, sources: list[str] | None, reader: IndexReader, expired: Expired) -> SearchOutcome:
-    return reader.search(query, limit=limit, sources=sources, expired=expired)
-
-
-def _result(hit: Hit) -> SearchResult:
-    return SearchResult(
-        source=hit.source,
-        path=hit.path,
-        title=hit.title,
-        heading=hit.heading,
-        content=hit.content,
-        url=hit.url,
-        relevance=round(hit.relevance, 4),
-        metadata=ResultMetadata(anchor=hit.anchor, line=hit.line, truncated=hit.truncated),
-    )
+    answer = await request.app[ANSWERS].search_docs(body.query, body.limit, body.sources or None)
+    return web.Response(body=answer, content_type="application/json")
 
 
 @endpoint(
@@ -124,7 +76,7 @@ async def sources(request: web.Request) -> SourcesResponse:
     streaming=True,
 )
 async def sync(request: web.Request) -> SyncResponse:
-    """Build the index anew from the configured directories (without any: open its file again) and switch to it.
+    """Build the index anew from the configured files (without any: open its file again) and switch to it.
 
     Searches go on meanwhile. When the new index is refused, the one in use stays.
     """
@@ -147,12 +99,36 @@ async def sync(request: web.Request) -> SyncResponse:
     scope="read",
     response=StatsResponse,
     errors=(503,),
-    summary="Describe the index in use",
+    summary="Describe the index in use and the caches",
     tags=("index",),
 )
 async def cache_stats(request: web.Request) -> StatsResponse:
-    """Size, content and age of the index."""
-    return StatsResponse(index=_stats(request.app[LIBRARY].pool().info))
+    """Size, content and age of the index, its vectors, and the answers and vectors that are remembered."""
+    answers = request.app[ANSWER_CACHE]
+    semantic = request.app[SEMANTIC]
+    return StatsResponse(
+        index=_stats(request.app[LIBRARY].pool().info),
+        vectors=semantic.stats(),
+        caches={
+            "answers": CacheStats(entries=len(answers), bytes=answers.bytes, hits=answers.hits, misses=answers.misses),
+            "query-vectors": semantic.cache_stats(),
+        },
+    )
+
+
+@endpoint(
+    "DELETE",
+    "/cache",
+    scope="admin",
+    query=ClearQuery,
+    response=ClearResponse,
+    summary="Forget what is remembered",
+    tags=("index",),
+)
+async def clear_cache(request: web.Request, query: ClearQuery) -> ClearResponse:
+    """Drop remembered answers, vectors of questions, or both. The index and its own vectors stay."""
+    clear = {"answers": request.app[ANSWER_CACHE].clear, "query-vectors": request.app[SEMANTIC].clear}
+    return ClearResponse(cleared={name: forget() for name, forget in clear.items() if query.namespace in (None, name)})
 
 
 def _stats(info: IndexInfo) -> IndexStats:
@@ -160,9 +136,12 @@ def _stats(info: IndexInfo) -> IndexStats:
         bytes=info.size_bytes,
         documents=info.documents,
         sections=info.sections,
+        options=info.options,
+        packages=info.packages,
+        release=info.release,
         built_at=info.built_at,
         content_digest=info.content_digest,
     )
 
 
-ROUTES: tuple[Endpoint, ...] = (search, sources, sync, cache_stats)
+ROUTES: tuple[Endpoint, ...] = (search, sources, sync, cache_stats, clear_cache)

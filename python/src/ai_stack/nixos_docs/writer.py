@@ -1,4 +1,4 @@
-"""Fills the tables of an index."""
+"""Fills the tables of documentation in an index."""
 
 import sqlite3
 from collections import Counter
@@ -75,7 +75,7 @@ class IndexWriter:
             (self._documents, path_words, document.title, *("\n".join(text[n] for text in texts) for n in range(3))),
         )
 
-    def finish(self, digest: str, files: int) -> None:
+    def finish(self) -> None:
         """Write what is known only at the end."""
         for name in sorted(self._sources):
             where = publication(name, self._sources[name].base_url)
@@ -89,10 +89,6 @@ class IndexWriter:
             self._database.execute(
                 "INSERT INTO words_bigrams (rowid, bigrams) VALUES (?, ?)", (number, " ".join(bigrams(word)))
             )
-        self._database.executemany(
-            "INSERT INTO meta VALUES (?, ?)",
-            [("content_digest", digest), ("documents", str(files)), ("sections", str(self.sections))],
-        )
 
 
 def _words_of_path(path: str) -> str:

@@ -1,0 +1,253 @@
+"""Answers of nixos-docs, whatever way they are asked for: over HTTP or by a model's tool call."""
+
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from aioprometheus.collectors import Counter, Histogram
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ai_stack.nixos_docs import presenting
+from ai_stack.nixos_docs.answers import AnswerCache
+from ai_stack.nixos_docs.library import Library
+from ai_stack.nixos_docs.nix.assignments import assignments
+from ai_stack.nixos_docs.nix.parser import SnippetError
+from ai_stack.nixos_docs.opening import IndexInfo
+from ai_stack.nixos_docs.options.checking import Verdict, check_path, check_text
+from ai_stack.nixos_docs.options.paths import join_path, split_path
+from ai_stack.nixos_docs.pool import IndexPool
+from ai_stack.nixos_docs.reader import IndexReader
+from ai_stack.nixos_docs.semantic.embedder import Embedder, Embedding
+from ai_stack.nixos_docs.semantic.vectors import IndexVectors
+from ai_stack.service.errors import BadRequest, NotFound, ServiceError, Unavailable, Unprocessable
+from ai_stack.service.logs import get_logger
+from ai_stack.service.tracing import span
+
+T = TypeVar("T")
+
+#: Paths that one request has checked.
+MAX_CHECKED = 1000
+#: Options below another that an answer lists.
+MAX_CHILDREN = 200
+
+_NEAREST = 5
+
+log = get_logger(__name__)
+
+
+class Answers:
+    """Answers from the index in use. Belongs to one event loop.
+
+    Args:
+        library: holds the index.
+        embedder: of the embeddings service; None to search by words only.
+        cache: of answers.
+        seconds: how long searches take, by `kind`.
+        degraded: counts searches that went by words alone although they should not have, by `kind`.
+        model_changed: called when the embeddings service is found to run another model than that of the vectors.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder | None,
+        cache: AnswerCache,
+        *,
+        seconds: Histogram,
+        degraded: Counter,
+        model_changed: Callable[[], None],
+    ) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._cache = cache
+        self._seconds = seconds
+        self._degraded = degraded
+        self._model_changed = model_changed
+
+    async def search_docs(self, query: str, limit: int, sources: Sequence[str] | None) -> bytes:
+        """Return the JSON of a `SearchResponse`.
+
+        Raises:
+            BadRequest: there is no such source.
+            ServiceError: the index cannot be searched.
+        """
+        known = {source.name for source in self._info().sources}
+        for name in sources or ():
+            if name not in known:
+                raise BadRequest("sources: there is no such source; GET /sources lists them")
+
+        async def answer() -> tuple[BaseModel, bool]:
+            with span("nixos_docs.search", limit=limit, sources=sources):
+                question, degraded = await self._embed(lambda reader: reader.corrected(query))
+
+                def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
+                    similarity = _similarity(pool.vectors, question, lambda vectors: vectors.sections)
+                    outcome = reader.search(query, limit=limit, sources=sources, similarity=similarity)
+                    return presenting.docs(query, outcome, pool.catalogue.release, degraded=degraded)
+
+                return await self._run(job), degraded
+
+        return await self._answer("docs", ("docs", query, limit, tuple(sources or ())), answer)
+
+    async def search_options(self, query: str, limit: int) -> bytes:
+        """Return the JSON of an `OptionSearchResponse`.
+
+        Raises:
+            NotFound: the index has no options.
+            ServiceError: the index cannot be searched.
+        """
+        self._require_options()
+
+        async def answer() -> tuple[BaseModel, bool]:
+            with span("nixos_docs.search_options", limit=limit):
+                question, degraded = await self._embed(lambda reader: reader.options.text_to_embed(query))
+
+                def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
+                    similarity = _similarity(pool.vectors, question, lambda vectors: vectors.options)
+                    outcome = reader.options.search(query, limit=limit, similarity=similarity)
+                    rows = [(reader.options.get(number), relevance) for number, relevance in outcome.hits]
+                    return presenting.options(query, outcome, rows, pool.catalogue.release, degraded=degraded)
+
+                return await self._run(job), degraded
+
+        return await self._answer("options", ("options", query, limit), answer)
+
+    async def search_packages(self, query: str, limit: int) -> bytes:
+        """Return the JSON of a `PackageSearchResponse`.
+
+        Raises:
+            NotFound: the index has no packages.
+            ServiceError: the index cannot be searched.
+        """
+        if not self._info().packages:
+            raise NotFound("this index has no packages")
+
+        async def answer() -> tuple[BaseModel, bool]:
+            with span("nixos_docs.search_packages", limit=limit):
+
+                def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
+                    outcome = reader.packages.search(query, limit=limit)
+                    rows = [(reader.packages.get(number), relevance) for number, relevance in outcome.hits]
+                    return presenting.packages(query, outcome, rows, pool.catalogue.release)
+
+                return await self._run(job), False
+
+        return await self._answer("packages", ("packages", query, limit), answer)
+
+    async def get_option(self, name: str) -> BaseModel:
+        """Return an `OptionResponse`.
+
+        Raises:
+            NotFound: there is no such option; the message names what it is called now, or the nearest ones.
+            ServiceError: the index cannot be read.
+        """
+        self._require_options()
+        path = split_path(name)
+
+        def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
+            catalogue = pool.catalogue
+            node = catalogue.tree.find(path) if path else None
+            if node is None:
+                raise NotFound(presenting.missing(check_text(catalogue, name), catalogue.release))
+            below = [number for number in node.options() if number != node.option]
+            below.sort(key=lambda number: (catalogue.names[number].count("."), number))
+            option = reader.options.get(node.option) if node.option is not None else None
+            children = [reader.options.get(number) for number in below[:MAX_CHILDREN]]
+            return presenting.option(join_path(node.path()), option, children, len(below), catalogue.release)
+
+        return await self._run(job)
+
+    async def check_options(self, snippet: str | None, names: Sequence[str]) -> BaseModel:
+        """Return an `OptionCheckResponse`.
+
+        Args:
+            snippet: Nix; None to check `names`.
+            names: of options.
+
+        Raises:
+            Unprocessable: the snippet is nested too deeply.
+            ServiceError: the index cannot be read.
+        """
+        self._require_options()
+
+        def job(pool: IndexPool, _reader: IndexReader) -> BaseModel:
+            catalogue = pool.catalogue
+            verdicts: list[Verdict]
+            truncated = False
+            if snippet is None:
+                verdicts = [check_text(catalogue, name) for name in names]
+            else:
+                try:
+                    found = assignments(snippet)
+                except SnippetError as error:
+                    raise Unprocessable(f"snippet: {error}") from None
+                truncated = len(found) > MAX_CHECKED
+                verdicts = [check_path(catalogue, item.path, item.line) for item in found[:MAX_CHECKED]]
+            return presenting.checked(verdicts, catalogue.release, truncated=truncated)
+
+        with span("nixos_docs.check_options"):
+            return await self._run(job)
+
+    def _info(self) -> IndexInfo:
+        return self._library.pool().info
+
+    def _require_options(self) -> None:
+        if not self._info().options:
+            raise NotFound("this index has no options")
+
+    async def _answer(
+        self, kind: str, asked: Hashable, answer: Callable[[], Awaitable[tuple[BaseModel, bool]]]
+    ) -> bytes:
+        pool = self._library.pool()
+        # Answers hold for one index and one set of vectors.
+        key = (pool.info.content_digest, pool.vectors.identity if pool.vectors else None, asked)
+        begun = time.perf_counter()
+        encoded = self._cache.get(key)
+        if encoded is None:
+            response, degraded = await answer()
+            encoded = response.model_dump_json().encode()
+            if degraded:
+                self._degraded.inc({"kind": kind})
+            else:
+                self._cache.put(key, encoded)
+        self._seconds.observe({"kind": kind}, time.perf_counter() - begun)
+        return encoded
+
+    async def _run(self, job: Callable[[IndexPool, IndexReader], T]) -> T:
+        pool = self._library.pool()
+        try:
+            return await pool.run(lambda reader, _expired: job(pool, reader))
+        except sqlite3.Error as error:
+            log.exception("index.unreadable", path=str(pool.info.path))
+            raise Unavailable("the index cannot be read") from error
+
+    async def _embed(self, text_of: Callable[[IndexReader], str]) -> tuple[Embedding | None, bool]:
+        """Return the vector of a question, None if there is none to compare; and whether there should be one."""
+        if self._embedder is None:
+            return None, False
+        pool = self._library.pool()
+        if pool.vectors is None:
+            return None, True
+        text = await self._run(lambda _pool, reader: text_of(reader))
+        try:
+            embedding = await self._embedder.embed_question(text)
+        except ServiceError as error:
+            log.info("search.degraded", reason=str(error))
+            return None, True
+        if embedding.identity != pool.vectors.identity:
+            self._model_changed()
+            return None, True
+        return embedding, False
+
+
+def _similarity(
+    vectors: IndexVectors | None, question: Embedding | None, matrix: Callable[[IndexVectors], NDArray[np.float32]]
+) -> NDArray[np.float32] | None:
+    # The index may have been exchanged since the question was embedded.
+    if vectors is None or question is None or vectors.identity != question.identity:
+        return None
+    similarity: NDArray[np.float32] = matrix(vectors) @ question.vector
+    return similarity

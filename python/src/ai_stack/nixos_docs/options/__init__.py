@@ -1,0 +1,1 @@
+"""NixOS options: their names, what is known of each, and how they are found."""

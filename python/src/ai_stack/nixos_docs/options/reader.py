@@ -1,0 +1,70 @@
+"""Reads the options of an index."""
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from ai_stack.nixos_docs.catalogue import Catalogue
+from ai_stack.nixos_docs.lexicon import Lexicon
+from ai_stack.nixos_docs.options.search import KIND, OptionOutcome, OptionSearch, question_to_embed
+
+_COLUMNS = "number, name, type, default_text, example, description, declarations, read_only, alias_of"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRow:
+    """An option as it is stored; see `ai_stack.nixos_docs.options.records.Option`."""
+
+    number: int
+    name: str
+    type: str
+    default: str | None
+    example: str | None
+    description: str
+    declarations: tuple[str, ...]
+    read_only: bool
+    alias_of: str
+
+
+class OptionReader:
+    """The options of an index. To be used by one thread at a time.
+
+    Args:
+        database: the index.
+        catalogue: of the index.
+    """
+
+    def __init__(self, database: sqlite3.Connection, catalogue: Catalogue) -> None:
+        self._database = database
+        self._search = OptionSearch(
+            Lexicon(database, KIND, len(catalogue.names)), catalogue.tree, catalogue.option_importance
+        )
+
+    def text_to_embed(self, question: str) -> str:
+        """Return the text whose vector a question is compared by."""
+        return question_to_embed(self._search.prepare(question))
+
+    def search(self, question: str, *, limit: int, similarity: NDArray[np.float32] | None = None) -> OptionOutcome:
+        """Find options; see `OptionSearch.search`."""
+        return self._search.search(question, self._search.prepare(question), limit=limit, similarity=similarity)
+
+    def get(self, number: int) -> OptionRow:
+        """Return an option."""
+        number, name, type_, default, example, description, declarations, read_only, alias_of = self._database.execute(
+            f"SELECT {_COLUMNS} FROM options WHERE number = ?",  # noqa: S608 - constants
+            (number,),
+        ).fetchone()
+        return OptionRow(
+            number=number,
+            name=name,
+            type=type_,
+            default=default,
+            example=example,
+            description=description,
+            declarations=tuple(orjson.loads(declarations)),
+            read_only=bool(read_only),
+            alias_of=alias_of,
+        )

@@ -1,0 +1,1 @@
+"""Packages of nixpkgs: what is known of each, and how they are found."""

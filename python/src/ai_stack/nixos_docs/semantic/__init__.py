@@ -1,0 +1,1 @@
+"""Search by meaning: vectors of the index and of questions, both from the embeddings service."""
