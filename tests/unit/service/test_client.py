@@ -12,9 +12,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import SecretStr
 
 from ai_stack.service import tracing
@@ -29,6 +26,7 @@ from ai_stack.service.resilience import (
     Policy,
     deadline,
 )
+from support.spans import MemoryPipeline
 
 KEY = "k3y-that-nobody-may-see"
 
@@ -53,7 +51,7 @@ class Remote:
 async def _calling(
     remote: Remote, *, policy: Policy | None = None, prefix: str = "", **options: Any
 ) -> AsyncIterator[ServiceClient]:
-    app = web.Application()
+    app = web.Application(client_max_size=16 * 1024**2)
     app.router.add_route("*", "/{path:.*}", remote.answer)
     async with TestServer(app, host="127.0.0.1") as server, client_session() as session:
         yield ServiceClient(
@@ -127,6 +125,13 @@ async def test_arrays_are_encoded_as_lists() -> None:
     async with _calling(remote) as client:
         await client.request_json("POST", "/search", json={"vector": np.array([0.5, 2.0], dtype=np.float32)})
     assert remote.bodies == [b'{"vector":[0.5,2.0]}']
+
+
+async def test_a_large_body_is_sent_whole() -> None:
+    remote = _always(200, {})
+    async with _calling(remote) as client:
+        await client.request_json("POST", "/documents", json={"content": "x" * 2_000_000})
+    assert len(remote.bodies[0]) == 2_000_000 + len('{"content":""}')
 
 
 async def test_a_body_that_cannot_be_encoded_is_the_callers_error() -> None:
@@ -414,34 +419,12 @@ async def test_a_refused_key_is_logged_without_the_key(caplog: pytest.LogCapture
 # Tracing
 
 
-class _InMemory:
-    def __init__(self) -> None:
-        self.exporter = InMemorySpanExporter()
-        self._provider = TracerProvider()
-        self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer = self._provider.get_tracer("test")
-
-    def shutdown(self, timeout: float) -> None:
-        self._provider.shutdown()
-
-    def spans(self) -> list[ReadableSpan]:
-        return list(self.exporter.get_finished_spans())
-
-
-@pytest.fixture
-def recorded() -> Iterator[_InMemory]:
-    pipeline = _InMemory()
-    handle = tracing.activate(pipeline)
-    yield pipeline
-    handle.shutdown()
-
-
-async def test_each_attempt_is_a_span_of_its_own_that_the_remote_continues(recorded: _InMemory) -> None:
+async def test_each_attempt_is_a_span_of_its_own_that_the_remote_continues(recorded: MemoryPipeline) -> None:
     remote = _statuses(503, 200)
     async with _calling(remote) as client:
         with tracing.span("outer"):
             await client.request_json("GET", "/documents", params={"q": "private"})
-    first, second, outer = recorded.spans()
+    first, second, outer = recorded.exporter.get_finished_spans()
     assert outer.context is not None
     for span, request in zip((first, second), remote.requests, strict=True):
         assert span.name == "GET embeddings"

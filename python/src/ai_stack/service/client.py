@@ -6,6 +6,7 @@ read than a bound allows, and of an error no more is passed on than the error en
 
 import http
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, NamedTuple, TypeAlias
 
 import aiohttp
@@ -166,11 +167,14 @@ class ServiceClient:
     async def _exchange(self, span: Span, method: str, url: URL, body: bytes | None, params: Params | None) -> _Answer:
         try:
             async with self._session.request(
-                method, url, data=body, params=params, headers=self._headers(body), allow_redirects=False
+                method,
+                url,
+                # aiohttp takes offence at large bodies given as bytes.
+                data=None if body is None else BytesIO(body),
+                params=params,
+                headers=self._headers(body),
+                allow_redirects=False,
             ) as response:
-                span.set_attribute("http.response.status_code", response.status)
-                if response.status >= 400:
-                    span.set_status(StatusCode.ERROR)
                 return await self._read(response)
         except aiohttp.ClientResponseError as error:
             problem = type(error).__name__
