@@ -1,6 +1,7 @@
 """Loads the model in the background, and says how far it is."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -158,6 +159,8 @@ def load_model(settings: EmbeddingsSettings) -> tuple[ModelSpec, TextTokenizer, 
         engine = OnnxEngine(path, pad_token_id=spec.config.pad_token_id)
         unit_length(engine.embed([text.ids for text in tokenizer.encode(["first vector"])]))
     except Exception:
-        path.unlink(missing_ok=True)
+        # A file of the Nix store cannot be deleted; what is wrong with it is the news, not that.
+        with contextlib.suppress(OSError):
+            path.unlink()
         raise
     return spec, tokenizer, engine
