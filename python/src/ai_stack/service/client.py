@@ -175,6 +175,9 @@ class ServiceClient:
                 headers=self._headers(body),
                 allow_redirects=False,
             ) as response:
+                span.set_attribute("http.response.status_code", response.status)
+                if response.status >= 400:
+                    span.set_status(StatusCode.ERROR)
                 return await self._read(response)
         except aiohttp.ClientResponseError as error:
             problem = type(error).__name__
