@@ -2,15 +2,27 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession, web
+from redis.asyncio import Redis
 
 from ai_stack.hybrid_coordinator import probes
 from ai_stack.hybrid_coordinator.augment import Augmenter
 from ai_stack.hybrid_coordinator.background import background
+from ai_stack.hybrid_coordinator.conversation import Conversation
 from ai_stack.hybrid_coordinator.embedder import Embedder
 from ai_stack.hybrid_coordinator.interactions import Interactions
-from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, EMBEDDER, INTERACTIONS, SETTINGS, STATISTICS
+from ai_stack.hybrid_coordinator.keys import (
+    AUGMENTER,
+    COLLECTIONS,
+    CONVERSATION,
+    EMBEDDER,
+    INTERACTIONS,
+    SESSIONS,
+    SETTINGS,
+    STATISTICS,
+)
 from ai_stack.hybrid_coordinator.learned import Collections, ModelMismatch, StoredVectorsOfAnotherModel
 from ai_stack.hybrid_coordinator.learner import Learner
 from ai_stack.hybrid_coordinator.preparation import Preparation
@@ -19,6 +31,7 @@ from ai_stack.hybrid_coordinator.records import COLLECTIONS as SPECS
 from ai_stack.hybrid_coordinator.relevance import Relevance
 from ai_stack.hybrid_coordinator.retrieval import EMBEDDINGS, QDRANT, Retrieval
 from ai_stack.hybrid_coordinator.routes import ROUTES
+from ai_stack.hybrid_coordinator.sessions import REDIS, Sessions, create_guard
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.hybrid_coordinator.sources import AIDB, NIXOS_DOCS, AidbSource, NixosDocsSource
 from ai_stack.hybrid_coordinator.statistics import Statistics
@@ -27,6 +40,7 @@ from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, VectorSt
 from ai_stack.service.app import Service
 from ai_stack.service.client import ServiceClient, client_session
 from ai_stack.service.guard import Guard
+from ai_stack.service.health import Dependency
 from ai_stack.service.resilience import GuardRegistry, Policy, deadline
 from ai_stack.service.runner import run
 from ai_stack.service.settings import SettingsError
@@ -65,6 +79,7 @@ class _Wiring:
         self._settings = settings
         self._counter = counter
         self._guards = _guards(service.guards, settings)
+        self._redis_guard = create_guard(service.guards) if settings.redis_url is not None else None
         self.statistics = Statistics()
 
     async def resources(self, app: web.Application) -> AsyncIterator[None]:
@@ -87,6 +102,7 @@ class _Wiring:
             app[EMBEDDER] = embedder
             app[COLLECTIONS] = collections
             app[AUGMENTER] = self._augmenter(embedder, collections, session)
+            await stack.enter_async_context(self._sessions(app))
             self._register_probes(session, store, collections)
             preparation = Preparation(embedder, collections)
             await _first_preparation(preparation)
@@ -104,6 +120,28 @@ class _Wiring:
             api_key=None if key is None else key.get_secret_value(),
             timeout=self._settings.store_deadline,
         )
+
+    @asynccontextmanager
+    async def _sessions(self, app: web.Application) -> AsyncIterator[None]:
+        if self._settings.redis_url is None or self._redis_guard is None:
+            yield
+            return
+        password = self._settings.redis_password
+        redis = Redis.from_url(
+            self._settings.redis_url,
+            password=password.get_secret_value() if password else None,
+            socket_timeout=1.0,
+            socket_connect_timeout=1.0,
+            max_connections=50,
+        )
+        try:
+            sessions = Sessions(redis, self._redis_guard, self._settings.sessions)
+            app[SESSIONS] = sessions
+            app[CONVERSATION] = Conversation(app[AUGMENTER], sessions, self._settings.collections)
+            self._service.health.add_dependency(Dependency(name=REDIS, check=sessions.ping, critical=False))
+            yield
+        finally:
+            await redis.aclose()
 
     def _client(self, name: str, url: str, session: ClientSession) -> ServiceClient:
         return ServiceClient(

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ai_stack.hybrid_coordinator.candidates import Ranking
+from ai_stack.hybrid_coordinator.candidates import Fused, Ranking
 from ai_stack.hybrid_coordinator.fusion import fuse
 from ai_stack.hybrid_coordinator.prompt import AgentType, Prompt, PromptBuilder
 from ai_stack.hybrid_coordinator.relevance import Relevance
-from ai_stack.hybrid_coordinator.retrieval import Retrieval
+from ai_stack.hybrid_coordinator.retrieval import Retrieval, Retrieved
+from ai_stack.hybrid_coordinator.settings import CollectionSettings
 from ai_stack.hybrid_coordinator.statistics import Statistics
 from ai_stack.service.errors import Unavailable
 from ai_stack.service.metrics import ServiceMetrics
@@ -31,9 +32,17 @@ class NothingToSearch(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Augmented:
-    """An answer. `degraded` names the dependencies that were missing; `timings` are milliseconds."""
+    """An answer.
+
+    Attributes:
+        prompt: with the sources that fit.
+        passages: everything that was found and counts, placed or not, best first.
+        degraded: the dependencies that were missing.
+        timings: milliseconds by stage.
+    """
 
     prompt: Prompt
+    passages: tuple[Fused, ...]
     degraded: tuple[str, ...]
     timings: dict[str, float]
 
@@ -74,7 +83,16 @@ class Augmenter:
         self._context_hits = metrics.counter("hybrid_context_hits_total", "Answers that hold context.")
         self._stages = metrics.histogram("hybrid_augment_stage_seconds", "Time spent by stage.", STAGE_BUCKETS)
 
-    async def augment(self, question: str, *, agent_type: AgentType, max_tokens: int, limit: int) -> Augmented:
+    async def augment(
+        self,
+        question: str,
+        *,
+        agent_type: AgentType,
+        max_tokens: int,
+        limit: int,
+        plan: Mapping[str, CollectionSettings] | None = None,
+        without: Collection[str] = frozenset(),
+    ) -> Augmented:
         """Return the prompt for `question`.
 
         Args:
@@ -82,20 +100,25 @@ class Augmenter:
             agent_type: kind of model that will read the prompt.
             max_tokens: for everything but the question.
             limit: the most sources.
+            plan, without: see `Retrieval.search`.
 
         Raises:
             NothingToSearch: no source answered.
         """
         started = time.perf_counter()
         with span("hybrid.augment_query", agent_type=agent_type, query_length=len(question)) as current:
-            retrieved = await self._retrieval.search(question, seconds=self._seconds)
-            if not retrieved.rankings:
-                raise NothingToSearch
+            retrieved = await self._retrieve(question, plan, without)
             searched = time.perf_counter()
+
+            def assemble() -> tuple[Prompt, tuple[Fused, ...]]:
+                passages = self._relevant(question, retrieved.rankings)
+                prompt = self._builder.build(
+                    question, passages, agent_type=agent_type, max_tokens=max_tokens, limit=limit
+                )
+                return prompt, tuple(passages)
+
             # On a thread: comparing and counting takes milliseconds that other requests should not wait for.
-            prompt = await asyncio.to_thread(
-                self._assemble, question, retrieved.rankings, agent_type, max_tokens, limit
-            )
+            prompt, passages = await asyncio.to_thread(assemble)
             ended = time.perf_counter()
             current.set_attribute("context_found", bool(prompt.sources))
         timings = dict(
@@ -105,13 +128,29 @@ class Augmenter:
             total_ms=_milliseconds(ended - started),
         )
         self._count(agent_type, prompt, retrieved.degraded, timings)
-        return Augmented(prompt, tuple(sorted(retrieved.degraded)), timings)
+        return Augmented(prompt, passages, tuple(sorted(retrieved.degraded)), timings)
 
-    def _assemble(
-        self, question: str, rankings: list[Ranking], agent_type: AgentType, max_tokens: int, limit: int
-    ) -> Prompt:
-        relevant = [Ranking(ranking.name, self._relevance.keep(question, ranking.candidates)) for ranking in rankings]
-        return self._builder.build(question, fuse(relevant), agent_type=agent_type, max_tokens=max_tokens, limit=limit)
+    async def find(
+        self, question: str, *, plan: Mapping[str, CollectionSettings], without: Collection[str]
+    ) -> list[Fused]:
+        """Return the passages that count for `question`, best first.
+
+        Raises:
+            NothingToSearch: no source answered.
+        """
+        retrieved = await self._retrieve(question, plan, without)
+        return await asyncio.to_thread(self._relevant, question, retrieved.rankings)
+
+    async def _retrieve(
+        self, question: str, plan: Mapping[str, CollectionSettings] | None, without: Collection[str]
+    ) -> Retrieved:
+        retrieved = await self._retrieval.search(question, seconds=self._seconds, plan=plan, without=without)
+        if not retrieved.rankings:
+            raise NothingToSearch
+        return retrieved
+
+    def _relevant(self, question: str, rankings: list[Ranking]) -> list[Fused]:
+        return fuse([Ranking(ranking.name, self._relevance.keep(question, ranking.candidates)) for ranking in rankings])
 
     def _count(self, agent_type: AgentType, prompt: Prompt, degraded: set[str], timings: dict[str, float]) -> None:
         self._statistics.record(

@@ -32,8 +32,9 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A passage after fusion: its best representative, its fused score, and the rankings that it was in."""
+    """A passage after fusion: its best representative, fused score, the rankings that it was in, and its ids there."""
 
     candidate: Candidate
     score: float
     found_by: tuple[str, ...]
+    ids: tuple[str, ...] = ()

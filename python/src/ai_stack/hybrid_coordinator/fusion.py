@@ -20,10 +20,12 @@ class _Group:
         self.shingles = shingles(candidate.text)
         self.ranks: dict[str, int] = {}
         self.similarity = candidate.similarity
+        self.ids: dict[str, None] = {}
 
     def add(self, source: str, rank: int, candidate: Candidate) -> None:
         # A source that returns the same passage twice must not vote twice.
         self.ranks.setdefault(source, rank)
+        self.ids[candidate.id] = None
         if candidate.similarity is not None:
             self.similarity = max(self.similarity or -1.0, candidate.similarity)
 
@@ -49,7 +51,12 @@ def fuse(rankings: Sequence[Ranking]) -> list[Fused]:
     # Stable sort: the order of arrival (rank first, then source) decides what is left equal.
     groups.sort(key=lambda group: (-group.score(), -(group.similarity if group.similarity is not None else -1.0)))
     return [
-        Fused(replace(group.candidate, similarity=group.similarity), group.score(), tuple(sorted(group.ranks)))
+        Fused(
+            replace(group.candidate, similarity=group.similarity),
+            group.score(),
+            tuple(sorted(group.ranks)),
+            tuple(group.ids),
+        )
         for group in groups
     ]
 

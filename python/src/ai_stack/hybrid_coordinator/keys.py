@@ -3,9 +3,11 @@
 from aiohttp import web
 
 from ai_stack.hybrid_coordinator.augment import Augmenter
+from ai_stack.hybrid_coordinator.conversation import Conversation
 from ai_stack.hybrid_coordinator.embedder import Embedder
 from ai_stack.hybrid_coordinator.interactions import Interactions
 from ai_stack.hybrid_coordinator.learned import Collections
+from ai_stack.hybrid_coordinator.sessions import Sessions
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.hybrid_coordinator.statistics import Statistics
 
@@ -15,3 +17,5 @@ EMBEDDER = web.AppKey("embedder", Embedder)
 COLLECTIONS = web.AppKey("collections", Collections)
 STATISTICS = web.AppKey("statistics", Statistics)
 INTERACTIONS = web.AppKey("interactions", Interactions)
+SESSIONS = web.AppKey("sessions", Sessions)
+CONVERSATION = web.AppKey("conversation", Conversation)

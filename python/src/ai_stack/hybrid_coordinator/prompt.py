@@ -47,9 +47,13 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The prompt, what it holds, and its length in tokens (question included)."""
+    """The prompt, what it holds, and its length in tokens with the question.
+
+    `context` is the part with the sources, or the sentence that says why there are none.
+    """
 
     text: str
+    context: str
     sources: tuple[Placed, ...]
     token_count: int
 
@@ -123,15 +127,18 @@ class PromptBuilder:
             tokens = self._counter.count(text)
             # Tokenizers may need a token more where two parts meet.
             if not placed or tokens - own_tokens <= max_tokens:
-                return Prompt(text, tuple(placed), tokens)
+                return Prompt(text, _blocks(placed, agent_type).strip() or otherwise, tuple(placed), tokens)
             placed.pop()
 
 
 def _render(question: str, placed: Sequence[Placed], otherwise: str, agent_type: AgentType) -> str:
     if not placed:
         return _frame(otherwise) + question
-    blocks = "".join(_block(_labels(p.number, p.fused.candidate, agent_type), p.excerpt) for p in placed)
-    return _frame(INSTRUCTIONS[agent_type], blocks) + question
+    return _frame(INSTRUCTIONS[agent_type], _blocks(placed, agent_type)) + question
+
+
+def _blocks(placed: Sequence[Placed], agent_type: AgentType) -> str:
+    return "".join(_block(_labels(p.number, p.fused.candidate, agent_type), p.excerpt) for p in placed)
 
 
 def _frame(instruction: str, blocks: str = "") -> str:

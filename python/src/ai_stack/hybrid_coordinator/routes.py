@@ -4,14 +4,13 @@ import contextlib
 
 from aiohttp import web
 
-from ai_stack.hybrid_coordinator import collection_routes, interaction_routes
+from ai_stack.hybrid_coordinator import collection_routes, interaction_routes, session_routes
 from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, SETTINGS, STATISTICS
-from ai_stack.hybrid_coordinator.prompt import Placed
+from ai_stack.hybrid_coordinator.presenting import source_of
 from ai_stack.hybrid_coordinator.schemas import (
     AugmentRequest,
     AugmentResponse,
     QueryStatistics,
-    Source,
     StatsResponse,
 )
 from ai_stack.service.context import SERVICE
@@ -38,7 +37,7 @@ async def augment_query(request: web.Request, body: AugmentRequest) -> AugmentRe
     answer = await request.app[AUGMENTER].augment(
         body.query, agent_type=body.agent_type, max_tokens=body.max_tokens, limit=limit
     )
-    sources = [_source(placed) for placed in answer.prompt.sources]
+    sources = [source_of(placed) for placed in answer.prompt.sources]
     return AugmentResponse(
         augmented_prompt=answer.prompt.text,
         context_ids=[source.id for source in sources],
@@ -75,22 +74,4 @@ async def stats(request: web.Request) -> StatsResponse:
     )
 
 
-def _source(placed: Placed) -> Source:
-    candidate = placed.fused.candidate
-    return Source(
-        number=placed.number,
-        id=candidate.id,
-        service=candidate.service,
-        collection=candidate.collection,
-        path=candidate.path,
-        title=candidate.title,
-        heading=candidate.heading,
-        score=round(placed.fused.score, 6),
-        similarity=None if candidate.similarity is None else round(candidate.similarity, 6),
-        found_by=list(placed.fused.found_by),
-        tokens=placed.tokens,
-        excerpt=placed.excerpt,
-    )
-
-
-ROUTES = (augment_query, *collection_routes.ROUTES, *interaction_routes.ROUTES, stats)
+ROUTES = (augment_query, *collection_routes.ROUTES, *interaction_routes.ROUTES, *session_routes.ROUTES, stats)

@@ -58,6 +58,16 @@ class LearningSettings(Section):
     )
 
 
+class SessionSettings(Section):
+    """Bounds of the sessions of conversations."""
+
+    ttl: int = Field(default=3600, ge=1, description="Seconds that a session lives after its last turn.")
+    max_queries: int = Field(default=50, ge=1, description="Latest questions that a session keeps.")
+    max_context_ids: int = Field(
+        default=1000, ge=1, description="Latest passages that a session knows to have been sent."
+    )
+
+
 class ClusterSettings(Section):
     """How a Qdrant cluster spreads collections that are created; null leaves it to the server."""
 
@@ -95,6 +105,11 @@ class HybridSettings(ServiceSettings):
         default=None, description="Keep the collections in this directory, in this process, instead of a server."
     )
 
+    redis_url: str | None = Field(
+        default=None, description="redis:// or unix:// address of the sessions' store; no sessions without."
+    )
+    redis_password: SecretStr | None = Field(default=None, description="Password of the sessions' store.")
+
     answer_deadline: float = Field(default=5.0, gt=0, le=60, description="Seconds for /augment_query.")
     embedding_share: float = Field(
         default=0.4, gt=0, le=0.5, description="Share of the deadline after which keyword search has to do."
@@ -125,3 +140,4 @@ class HybridSettings(ServiceSettings):
     )
     usage: UsageSettings = Field(default=UsageSettings(), description="Ranking by usefulness.")
     learning: LearningSettings = Field(default=LearningSettings(), description="Learning from interactions.")
+    sessions: SessionSettings = Field(default=SessionSettings(), description="Sessions of conversations.")

@@ -75,10 +75,14 @@ def build(state: Path, documents: Path) -> Blueprint:
                 "embeddings_url": urls["embeddings"],
                 "aidb_url": urls["aidb"],
                 "nixos_docs_url": urls["nixos-docs"],
+                "redis_url": valkey.parameters.url,
             },
-            {"upstream_api_key": upstream["hybrid-coordinator"]},
+            {
+                "redis_password": valkey.parameters.password,
+                "upstream_api_key": upstream["hybrid-coordinator"],
+            },
             # It starts beside aidb, which halves the wait: only the model has to be known.
-            requires=("embeddings",),
+            requires=("valkey", "embeddings"),
             uses=("aidb", "nixos-docs"),
         ),
     ]
