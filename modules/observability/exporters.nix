@@ -48,14 +48,12 @@ let
       ];
     };
 
-  # The exporter takes a file of passwords by address (redis_exporter, exporter/pwd_file.go).
   redisPasswords = pkgs.writeShellApplication {
     name = "ai-stack-redis-exporter-passwords";
     runtimeInputs = [ pkgs.jq ];
     text = ''
-      umask 077
-      jq --null-input --rawfile password "$CREDENTIALS_DIRECTORY/redis_password" \
-        '{"${redisAddress}": ($password | rtrimstr("\n"))}' >"$RUNTIME_DIRECTORY/passwords.json"
+      set -- ${redisAddress} "$CREDENTIALS_DIRECTORY/redis_password" "$RUNTIME_DIRECTORY/passwords.json"
+      ${builtins.readFile ../scripts/redis-exporter.sh}
     '';
   };
 in

@@ -12,6 +12,7 @@ let
   user = "ai-stack-jaeger";
   directory = "/var/lib/${user}";
   local = port: "127.0.0.1:${toString port}";
+  json = pkgs.formats.json { };
 
   # Keys: cmd/jaeger/config-badger.yaml and internal/storage/v1/badger/config.go of Jaeger 2.15.
   settings = {
@@ -72,7 +73,7 @@ let
     processors.batch = { };
     exporters.jaeger_storage_exporter.trace_storage = "local";
   };
-  configuration = (pkgs.formats.json { }).generate "ai-stack-jaeger.json" settings;
+  configuration = json.generate "ai-stack-jaeger.json" jaeger.settings;
 
   port =
     default: description:
@@ -97,6 +98,11 @@ in
       defaultText = lib.literalExpression ''"''${config.services.ai-stack.grafana.route}jaeger/"'';
       description = "Path prefix of Jaeger's own pages at the gateway. They have no log-in, so they are there for those only who are logged in to Grafana.";
     };
+    settings = lib.mkOption {
+      type = lib.types.submodule { freeformType = json.type; };
+      default = { };
+      description = "Configuration of Jaeger. What the module sets can be replaced with `lib.mkForce`.";
+    };
     ports = {
       query = port 16686 "the pages and the interface for Grafana";
       queryGrpc = port 16685 "the gRPC interface";
@@ -107,6 +113,7 @@ in
 
   config = lib.mkIf (cfg.tracing.enable && cfg.tracing.backend == "jaeger") {
     services.ai-stack = {
+      jaeger = { inherit settings; };
       ports.jaeger = [
         4317
         4318

@@ -103,9 +103,9 @@ in
         budget = "10 %";
       };
       ServiceMemoryHigh = {
-        expr = "ai_stack:process_memory_bytes:max / on (component) ai_stack:memory_limit_bytes > 0.85";
+        expr = "ai_stack:process_memory_bytes:max / on (component) group_left () ai_stack:memory_limit_bytes > 0.85";
         for = "10m";
-        summary = "{{ $labels.component }} uses {{ $value | humanizePercentage }} of its memory";
+        summary = "{{ $labels.component }} at {{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory";
         description = "From 90 % on the kernel takes memory back and the service slows down; beyond its `memoryMax` it is ended.";
       };
     }

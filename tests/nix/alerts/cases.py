@@ -140,10 +140,13 @@ CASES = (
     Case(
         "ServiceMemoryHigh",
         at=15,
-        fires={'aidb_process_memory_bytes{component="aidb",instance="a"}': "966367641x20"},
+        fires={
+            'aidb_process_memory_bytes{component="aidb",instance="a"}': "966367641x20",
+            'aidb_process_memory_bytes{component="aidb",instance="b"}': "500000000x20",
+        },
         silent={'aidb_process_memory_bytes{component="aidb",instance="a"}': "500000000x20"},
-        labels=AIDB,
-        summary="aidb uses 90% of its memory",
+        labels={**AIDB, "instance": "a"},
+        summary="aidb at a uses 90% of its memory",
     ),
     # Gateway
     Case(
