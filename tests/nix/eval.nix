@@ -72,22 +72,27 @@ in
     inherit (config) warnings;
   };
 
-  units = lib.mapAttrs (_: unit: unit.text) (
-    lib.filterAttrs (name: _: ours name) config.systemd.units
-  );
+  # In one, since an evaluation costs more than what is read from it.
+  machine = {
+    units = lib.mapAttrs (_: unit: unit.text) (
+      lib.filterAttrs (name: _: ours name) config.systemd.units
+    );
+
+    firewall = config.networking.firewall.allowedTCPPorts;
+
+    users = lib.mapAttrs (_: user: { inherit (user) group extraGroups isSystemUser; }) (
+      lib.filterAttrs (name: _: ours name) config.users.users
+    );
+
+    settings = lib.mapAttrs (_: service: service.settings) (
+      lib.filterAttrs (_: service: service.enable) config.services.ai-stack.services
+    );
+  };
 
   etc = lib.concatMapAttrs (
     _: file:
     lib.optionalAttrs (file.enable && ours file.target) { ${file.target} = textOf file.source; }
   ) config.environment.etc;
-
-  firewall = config.networking.firewall.allowedTCPPorts;
-
-  users = lib.mapAttrs (_: user: { inherit (user) group extraGroups isSystemUser; }) (
-    lib.filterAttrs (name: _: ours name) config.users.users
-  );
-
-  settings = lib.mapAttrs (_: service: service.settings) config.services.ai-stack.services;
 
   strings = strings {
     inherit (config.services) ai-stack;

@@ -14,6 +14,9 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 MODULES = REPOSITORY / "modules"
 
+#: What `machine` of eval.nix holds.
+SUMMARY = frozenset({"units", "firewall", "users", "settings"})
+
 #: Seconds that one evaluation may take.
 TIMEOUT = 60
 
@@ -76,6 +79,8 @@ class Machine:
 
     def get(self, what: str) -> Any:
         """Return an attribute of eval.nix, or anything below it, as Python data."""
+        if what in SUMMARY:
+            return _get(self, "machine")[what]
         return _get(self, what)
 
     def derivation(self, what: str) -> Path:
