@@ -81,7 +81,7 @@ class QdrantStub:
             case "POST", "collections", name, "points", "payload", "delete":
                 return await memory.delete_payload(name, body["keys"], models.Filter(**body["filter"]))
             case "POST", "collections", name, "points", "delete":
-                return await memory.delete(name, models.PointIdsList(points=body["points"]))
+                return await memory.delete(name, models.FilterSelector(filter=models.Filter(**body["filter"])))
             case "POST", "collections", name, "points", "scroll":
                 points, following = await memory.scroll(
                     name, scroll_filter=_filter(body), limit=body["limit"], offset=body.get("offset")

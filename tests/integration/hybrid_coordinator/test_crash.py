@@ -90,6 +90,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_counted_twice(
         "qdrant_path": str(tmp_path / "qdrant"),
         "rate_limits": {"interactive": None, "ingest": None},
         "learning": {"min_value": 1.0},
+        "garbage": {"interval": 0.05},
     }
     config.write_text(json.dumps(settings))
     written = Written()

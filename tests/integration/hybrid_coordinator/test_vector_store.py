@@ -117,8 +117,8 @@ async def test_pages_cover_every_point_once_and_deleted_ones_are_gone(store: Vec
             break
     assert sorted(seen) == sorted(ids)
     gone = seen[:2]
-    await store.delete("things", [*gone, str(uuid.uuid4())])
-    await store.delete("things", [])
+    await store.delete("things", all_of(ids=[*gone, str(uuid.uuid4())], kind="k"))
+    await store.delete("things", all_of(ids=list(ids), kind="other"))
     assert {point.id for point in await store.points("things", ids)} == ids - set(gone)
 
 

@@ -12,12 +12,14 @@ from ai_stack.hybrid_coordinator.augment import Augmenter
 from ai_stack.hybrid_coordinator.background import background
 from ai_stack.hybrid_coordinator.conversation import Conversation
 from ai_stack.hybrid_coordinator.embedder import Embedder
+from ai_stack.hybrid_coordinator.garbage import GarbageCollector
 from ai_stack.hybrid_coordinator.interactions import Interactions
 from ai_stack.hybrid_coordinator.keys import (
     AUGMENTER,
     COLLECTIONS,
     CONVERSATION,
     EMBEDDER,
+    GARBAGE,
     INTERACTIONS,
     SESSIONS,
     SETTINGS,
@@ -107,8 +109,10 @@ class _Wiring:
             preparation = Preparation(embedder, collections)
             await _first_preparation(preparation)
             learner = Learner(collections, self._settings.learning, self._service.metrics)
+            garbage = GarbageCollector(collections, self._settings.garbage, self._service.metrics)
+            app[GARBAGE] = garbage
             app[INTERACTIONS] = Interactions(collections, self._service.metrics, on_change=learner.wake)
-            async with background(preparation.keep(), learner.keep()):
+            async with background(preparation.keep(), learner.keep(), garbage.keep()):
                 yield
 
     async def _open_store(self) -> VectorStore:

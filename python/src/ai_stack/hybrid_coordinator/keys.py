@@ -5,6 +5,7 @@ from aiohttp import web
 from ai_stack.hybrid_coordinator.augment import Augmenter
 from ai_stack.hybrid_coordinator.conversation import Conversation
 from ai_stack.hybrid_coordinator.embedder import Embedder
+from ai_stack.hybrid_coordinator.garbage import GarbageCollector
 from ai_stack.hybrid_coordinator.interactions import Interactions
 from ai_stack.hybrid_coordinator.learned import Collections
 from ai_stack.hybrid_coordinator.sessions import Sessions
@@ -19,3 +20,4 @@ STATISTICS = web.AppKey("statistics", Statistics)
 INTERACTIONS = web.AppKey("interactions", Interactions)
 SESSIONS = web.AppKey("sessions", Sessions)
 CONVERSATION = web.AppKey("conversation", Conversation)
+GARBAGE = web.AppKey("garbage", GarbageCollector)

@@ -163,7 +163,7 @@ class Learner:
             if record is None or interaction.id.hex not in record.learned_from:
                 continue
             if len(record.learned_from) == 1 and not record.given:
-                await self._collections.run(partial(store.delete, name, [id_]))
+                await self._collections.run(partial(store.delete, name, all_of(ids=[id_])))
             else:
                 await self._forget(name, id_, [f"learned_from.{interaction.id.hex}"])
             log.info("learning.taken_back", collection=name, id=id_)

@@ -4,7 +4,7 @@ import contextlib
 
 from aiohttp import web
 
-from ai_stack.hybrid_coordinator import collection_routes, interaction_routes, session_routes
+from ai_stack.hybrid_coordinator import collection_routes, garbage_routes, interaction_routes, session_routes
 from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, SETTINGS, STATISTICS
 from ai_stack.hybrid_coordinator.presenting import source_of
 from ai_stack.hybrid_coordinator.schemas import (
@@ -74,4 +74,11 @@ async def stats(request: web.Request) -> StatsResponse:
     )
 
 
-ROUTES = (augment_query, *collection_routes.ROUTES, *interaction_routes.ROUTES, *session_routes.ROUTES, stats)
+ROUTES = (
+    augment_query,
+    *collection_routes.ROUTES,
+    *interaction_routes.ROUTES,
+    *session_routes.ROUTES,
+    *garbage_routes.ROUTES,
+    stats,
+)

@@ -68,6 +68,23 @@ class SessionSettings(Section):
     )
 
 
+class GarbageSettings(Section):
+    """What is deleted, and when."""
+
+    interval: float = Field(default=3600.0, gt=0, description="Seconds between runs.")
+    interaction_days: float = Field(default=90.0, gt=0, description="Days that interactions are kept.")
+    unused_days: float = Field(
+        default=180.0, gt=0, description="Days that a learned record is kept without being confirmed."
+    )
+    min_usefulness: float = Field(
+        default=0.2, ge=0, lt=0.5, description="Usefulness below which a learned record is deleted; 0.5 is no evidence."
+    )
+    max_interactions: int = Field(default=100_000, ge=1, description="Interactions that are kept; the oldest go first.")
+    max_items: int = Field(
+        default=10_000, ge=1, description="Records of a collection that are kept; the least useful go first."
+    )
+
+
 class ClusterSettings(Section):
     """How a Qdrant cluster spreads collections that are created; null leaves it to the server."""
 
@@ -141,3 +158,4 @@ class HybridSettings(ServiceSettings):
     usage: UsageSettings = Field(default=UsageSettings(), description="Ranking by usefulness.")
     learning: LearningSettings = Field(default=LearningSettings(), description="Learning from interactions.")
     sessions: SessionSettings = Field(default=SessionSettings(), description="Sessions of conversations.")
+    garbage: GarbageSettings = Field(default=GarbageSettings(), description="Scheduled deletion.")

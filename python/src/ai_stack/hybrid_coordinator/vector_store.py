@@ -169,11 +169,9 @@ class VectorStore:
         """Remove fields (paths like `votes.x`) of the points that match; durable on return."""
         await self._call(lambda client: client.delete_payload(name, keys, where, wait=True))
 
-    async def delete(self, name: str, ids: Iterable[str]) -> None:
-        """Delete points; those that do not exist are no error."""
-        wanted: list[Any] = list(ids)
-        if wanted:
-            await self._call(lambda client: client.delete(name, models.PointIdsList(points=wanted), wait=True))
+    async def delete(self, name: str, where: models.Filter) -> None:
+        """Delete the points that match; durable on return."""
+        await self._call(lambda client: client.delete(name, models.FilterSelector(filter=where), wait=True))
 
     async def points(self, name: str, ids: Iterable[str], *, vectors: bool = False) -> list[Point]:
         """Return the points of these ids that exist."""
