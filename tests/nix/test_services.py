@@ -47,6 +47,17 @@ def test_every_setting_is_one_that_the_service_knows(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("machine", [MINIMAL, EXTERNAL])
+def test_every_value_is_one_that_the_service_accepts(name: str, machine: Machine, tmp_path: Path) -> None:
+    given = machine.get("settings")[name]
+    if "model_dir" in given:
+        given = given | {"model_dir": tmp_path}
+    settings = SETTINGS[name](**given)
+    assert settings.port == PORTS[name]
+    assert settings.auth == "required"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("machine", [MINIMAL, EXTERNAL])
 def test_every_credential_is_a_secret_that_the_service_reads(name: str, machine: Machine) -> None:
     secrets = {
         field

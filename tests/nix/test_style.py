@@ -1,5 +1,9 @@
 """What keeps the framework apart from the services, and each file small."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +31,18 @@ def test_a_file_is_short_and_says_where_its_names_come_from(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) <= 250
     assert not any(line.strip() == "with lib;" for line in lines)
+
+
+@pytest.mark.parametrize("path", sorted((MODULES / "scripts").glob("*.sh")), ids=name)
+def test_a_script_passes_the_check_that_its_build_makes(path: Path) -> None:
+    program = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert program, "shellcheck comes with the test requirements: scripts/test installs them"
+    # as `writeShellApplication` puts it together
+    text = "#!/usr/bin/env bash\nset -o errexit\nset -o nounset\nset -o pipefail\n" + path.read_text()
+    result = subprocess.run(
+        [program, "--shell=bash", "-"], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.stdout == ""
 
 
 def test_there_are_four_services() -> None:
