@@ -226,6 +226,8 @@ in
       KeyringMode = lib.mkDefault "private";
       PrivateIPC = lib.mkDefault true;
       SystemCallErrorNumber = lib.mkDefault "EPERM";
+      # added to what nixpkgs denies
+      SystemCallFilter = [ "~@resources" ];
     };
     services.nginx.upstreams = lib.mapAttrs' common.nginxUpstream routed;
   };

@@ -79,6 +79,14 @@ def test_every_unit_of_ours_scores_as_promised(name: str, tmp_path: Path) -> Non
     assert {unit: score for unit, score in scores.items() if score > EXPOSURE.get(unit, 1.5)} == {}
 
 
+def test_what_nixpkgs_brings_scores_as_well(tmp_path: Path) -> None:
+    units = MINIMAL.units()
+    names = [f"{name}.service" for name in ("nginx", "postgresql", "redis-ai-stack", "qdrant", "prometheus", "grafana")]
+    names += [name for name in units if name.startswith("prometheus-") and name.endswith(".service")]
+    scores = {name: exposure(tmp_path, name, units[name]) for name in names}
+    assert {name: score for name, score in scores.items() if score > 1.5} == {}
+
+
 def test_one_service_alone_may_run_code_that_it_wrote() -> None:
     relaxed = {
         name for name in SETTINGS if MINIMAL.unit(f"ai-stack-{name}.service").value("MemoryDenyWriteExecute") == "false"
