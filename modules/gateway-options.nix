@@ -29,16 +29,11 @@ let
         type = lib.types.str;
         description = "URL that it goes to.";
       };
-      basicAuthFile = lib.mkOption {
-        type = lib.types.nullOr lib.types.str;
-        default = null;
-        description = "For what has no log-in of its own: a password file (htpasswd) that nginx may read.";
-      };
       authUrl = lib.mkOption {
         type = lib.types.nullOr lib.types.str;
         default = null;
         description = ''
-          The same without a password file: a URL that is asked with the client's cookies and credentials. The request
+          For what has no log-in of its own: a URL that is asked with the client's cookies and credentials. The request
           goes on when it answers 2xx; otherwise the client is asked for a name and a password.
         '';
       };

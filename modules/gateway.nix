@@ -104,16 +104,11 @@ let
         inherit (route) target;
         zone = "interactive";
         maxBodySize = "10m";
-        more =
-          lib.optionalString (route.basicAuthFile != null) ''
-            auth_basic "${cfg.domain}";
-            auth_basic_user_file ${route.basicAuthFile};
-          ''
-          + lib.optionalString (route.authUrl != null) ''
-            auth_request /.internal/auth/${name};
-            ${errorPages}
-            error_page 401 403 =401 @ai_stack_login;
-          '';
+        more = lib.optionalString (route.authUrl != null) ''
+          auth_request /.internal/auth/${name};
+          ${errorPages}
+          error_page 401 403 =401 @ai_stack_login;
+        '';
       };
     }
     // lib.optionalAttrs (route.authUrl != null) {
