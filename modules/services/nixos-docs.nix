@@ -1,20 +1,78 @@
-# nixos-docs: search over the documentation of NixOS, without the network.
-{ config, lib, ... }:
+# nixos-docs: answers about NixOS, its options and its documentation, without the network.
+{
+  config,
+  lib,
+  options,
+  pkgs,
+  ...
+}:
 let
-  inherit (config.services.ai-stack) packages;
+  cfg = config.services.ai-stack;
+  self = cfg.services.nixos-docs;
+
+  optionsOf = {
+    machine = pkgs.nixosOptionsDoc {
+      options = removeAttrs options [ "_module" ];
+      # Modules of others need not describe all that they declare.
+      warningsAreErrors = false;
+    };
+    manual = config.system.build.manual;
+  };
+  hasManual = config.documentation.enable && config.documentation.nixos.enable;
+
+  # Only what tells of renamed and removed options, not all of nixpkgs.
+  nixosModules = builtins.path {
+    name = "nixos-modules";
+    path = pkgs.path + "/nixos/modules";
+  };
 in
 {
-  services.ai-stack.services.nixos-docs = {
-    package = lib.mkDefault packages.ai-stack;
-    executable = "ai-stack-nixos-docs";
-    port = lib.mkDefault 8094;
-    route = lib.mkDefault "/nixos-docs/";
+  options.services.ai-stack.documentedOptions = lib.mkOption {
+    type = lib.types.enum [
+      "machine"
+      "manual"
+      "none"
+    ];
+    default = if hasManual then "manual" else "none";
+    defaultText = lib.literalMD "`manual` where `documentation.nixos.enable`, otherwise `none`";
+    description = ''
+      Which NixOS options nixos-docs knows. `manual`: those of the manual of this system, which is made anyway; your own
+      modules are in it with `documentation.nixos.includeAllModules`. `machine`: every option of this configuration, your
+      own modules included; this makes each evaluation some seconds longer. `none`: documentation only.
+    '';
+  };
 
-    settings = {
-      # Built ahead; a file in the state directory and `docs` make the service build and refresh its own.
-      index = lib.mkDefault "${packages.ai-stack-docs-index}/index.sqlite";
+  config = {
+    assertions = [
+      {
+        assertion = self.enable && cfg.documentedOptions == "manual" -> hasManual;
+        message = ''services.ai-stack.documentedOptions is "manual", which this system does not make: set documentation.nixos.enable = true, or documentedOptions to "machine" or "none".'';
+      }
+    ];
+
+    services.ai-stack.services.nixos-docs = {
+      package = lib.mkDefault cfg.packages.ai-stack;
+      executable = "ai-stack-nixos-docs";
+      port = lib.mkDefault 8094;
+      route = lib.mkDefault "/nixos-docs/";
+
+      settings = {
+        # Made at the first start after a change of what it is made from, and only then.
+        index = lib.mkDefault "/var/lib/ai-stack/nixos-docs/index.sqlite";
+        docs = lib.mkDefault "${cfg.packages.ai-stack-docs-sources}";
+        options = lib.mkIf (cfg.documentedOptions != "none") (
+          lib.mkDefault "${optionsOf.${cfg.documentedOptions}.optionsJSON}/share/doc/nixos/options.json"
+        );
+        modules = lib.mkDefault [ "${nixosModules}" ];
+        release = lib.mkDefault config.system.nixos.release;
+        embeddings_url = lib.mkDefault cfg.services.embeddings.url;
+      };
+
+      after = [ "embeddings" ];
+
+      memoryMax = lib.mkDefault "768M";
+      # reading all of the documentation
+      startTimeout = lib.mkDefault "10min";
     };
-
-    memoryMax = lib.mkDefault "512M";
   };
 }

@@ -101,6 +101,24 @@ def test_services_find_each_other() -> None:
     assert settings["aidb"]["postgres_host"] == "/run/postgresql"
 
 
+def documented(choice: str, manual: str = "true") -> Machine:
+    documentation = f"documentation = {{ enable = lib.mkForce {manual}; nixos.enable = lib.mkForce true; }};"
+    return Machine(f"{{ lib, ... }}: {{ {documentation} services.ai-stack = {{ enable = true; {choice} }}; }}")
+
+
+def test_the_options_of_the_system_in_force_are_known() -> None:
+    settings = documented("").get("settings")["nixos-docs"]
+    assert settings["options"].endswith("/share/doc/nixos/options.json")
+    assert settings["release"]
+    assert settings["modules"][0].endswith("-nixos-modules")
+
+
+def test_a_system_without_a_manual_has_documentation_only() -> None:
+    assert "options" not in documented("", manual="false").get("settings")["nixos-docs"]
+    problems = documented('documentedOptions = "manual";', manual="false").problems()
+    assert any("set documentation.nixos.enable = true" in problem for problem in problems)
+
+
 def test_a_second_machine_shares_the_work_behind_one_address() -> None:
     assert BOTH.get("settings")["aidb"]["embeddings_url"] == "http://127.0.0.1:18081"
     servers = BOTH.get("config.services.nginx.upstreams.ai-stack-embeddings.servers")
