@@ -170,6 +170,7 @@ def test_the_service_owns_what_was_restored(site: Site) -> None:
     site.restore("latest")
     site.query("INSERT INTO word VALUES (3, 'neu', '[1,0,0]')")
     site.query("ALTER TABLE word ADD COLUMN note text")
+    site.query("CREATE SCHEMA more")
 
 
 def test_the_services_are_stopped_only_for_the_exchange(site: Site) -> None:
