@@ -51,6 +51,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+def wait_until_running(process: subprocess.Popen[bytes], output: Path) -> None:
+    wait_until(lambda: b"Running." in output.read_bytes() or process.poll() is not None)
+    assert process.poll() is None, output.read_text()
+
+
 @contextmanager
 def up(
     state: Path, corpus: Path, *arguments: str, before: Sequence[str] = ()
@@ -92,7 +97,7 @@ def test_once_answers_from_the_corpus_and_leaves_nothing_running(state: Path, co
 
 def test_a_second_up_says_who_runs_and_ctrl_c_stops_everything_and_frees_the_ports(state: Path, corpus: Path) -> None:
     with up(state, corpus) as (process, output):
-        wait_until(lambda: b"Running." in output.read_bytes() or process.poll() is not None)
+        wait_until_running(process, output)
         record = json.loads((state / "stack.json").read_text())
         second = subprocess.run(
             command("up", "--state", str(state), "--corpus", str(corpus)), capture_output=True, text=True, check=False
@@ -119,7 +124,7 @@ def test_ctrl_c_during_the_start_of_a_background_job_leaves_nothing_running(stat
 
 def test_up_recovers_after_its_predecessor_was_killed(state: Path, corpus: Path) -> None:
     with up(state, corpus) as (process, output):
-        wait_until(lambda: b"Running." in output.read_bytes() or process.poll() is not None)
+        wait_until_running(process, output)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         with up(state, corpus, "--once", "--question", "Who serves oolong?") as (second, second_output):
