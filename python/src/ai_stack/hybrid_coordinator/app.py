@@ -5,17 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession, web
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from ai_stack.hybrid_coordinator import probes
 from ai_stack.hybrid_coordinator.augment import Augmenter
 from ai_stack.hybrid_coordinator.background import background
+from ai_stack.hybrid_coordinator.chat import Chat
 from ai_stack.hybrid_coordinator.conversation import Conversation
 from ai_stack.hybrid_coordinator.embedder import Embedder
 from ai_stack.hybrid_coordinator.garbage import GarbageCollector
 from ai_stack.hybrid_coordinator.interactions import Interactions
 from ai_stack.hybrid_coordinator.keys import (
     AUGMENTER,
+    CHAT,
     COLLECTIONS,
     CONVERSATION,
     EMBEDDER,
@@ -27,14 +30,17 @@ from ai_stack.hybrid_coordinator.keys import (
 )
 from ai_stack.hybrid_coordinator.learned import Collections, ModelMismatch, StoredVectorsOfAnotherModel
 from ai_stack.hybrid_coordinator.learner import Learner
+from ai_stack.hybrid_coordinator.llm import Llm, endpoint_of
+from ai_stack.hybrid_coordinator.llm import create_guard as create_llm_guard
 from ai_stack.hybrid_coordinator.preparation import Preparation
 from ai_stack.hybrid_coordinator.prompt import PromptBuilder
 from ai_stack.hybrid_coordinator.records import COLLECTIONS as SPECS
 from ai_stack.hybrid_coordinator.relevance import Relevance
 from ai_stack.hybrid_coordinator.retrieval import EMBEDDINGS, QDRANT, Retrieval
 from ai_stack.hybrid_coordinator.routes import ROUTES
+from ai_stack.hybrid_coordinator.routing import DecisionTelemetry, Route
 from ai_stack.hybrid_coordinator.sessions import REDIS, Sessions, create_guard
-from ai_stack.hybrid_coordinator.settings import HybridSettings
+from ai_stack.hybrid_coordinator.settings import HybridSettings, LlmSettings
 from ai_stack.hybrid_coordinator.sources import AIDB, NIXOS_DOCS, AidbSource, NixosDocsSource
 from ai_stack.hybrid_coordinator.statistics import Statistics
 from ai_stack.hybrid_coordinator.tokens import EstimatedTokens, TokenCounter, TokenizerTokens
@@ -81,6 +87,10 @@ class _Wiring:
         self._settings = settings
         self._counter = counter
         self._guards = _guards(service.guards, settings)
+        self._llms = _llms(settings)
+        self._llm_guards = {
+            route: create_llm_guard(route, llm, service.guards) for route, (llm, _) in self._llms.items()
+        }
         self._redis_guard = create_guard(service.guards) if settings.redis_url is not None else None
         self.statistics = Statistics()
 
@@ -109,6 +119,7 @@ class _Wiring:
             preparation = Preparation(embedder, collections)
             await _first_preparation(preparation)
             learner = Learner(collections, self._settings.learning, self._service.metrics)
+            app[CHAT] = self._chat(app, session)
             garbage = GarbageCollector(collections, self._settings.garbage, self._service.metrics)
             app[GARBAGE] = garbage
             app[INTERACTIONS] = Interactions(collections, self._service.metrics, on_change=learner.wake)
@@ -123,6 +134,20 @@ class _Wiring:
             self._settings.qdrant_url,
             api_key=None if key is None else key.get_secret_value(),
             timeout=self._settings.store_deadline,
+        )
+
+    def _chat(self, app: web.Application, session: ClientSession) -> Chat:
+        return Chat(
+            {
+                route: Llm(route, settings, session, self._llm_guards[route], api_key)
+                for route, (settings, api_key) in self._llms.items()
+            },
+            app[AUGMENTER],
+            app[EMBEDDER],
+            app[COLLECTIONS],
+            self._counter,
+            self._settings.chat,
+            DecisionTelemetry(self._service.metrics),
         )
 
     @asynccontextmanager
@@ -228,6 +253,23 @@ def _guards(registry: GuardRegistry, settings: HybridSettings) -> dict[str, Guar
         for name, timeout in timeouts.items()
         if name not in unused
     }
+
+
+def _llms(settings: HybridSettings) -> dict[Route, tuple[LlmSettings, SecretStr | None]]:
+    given: dict[Route, tuple[LlmSettings | None, SecretStr | None]] = {
+        "local": (settings.local_llm, settings.local_llm_api_key),
+        "remote": (settings.remote_llm, settings.remote_llm_api_key),
+    }
+    found: dict[Route, tuple[LlmSettings, SecretStr | None]] = {}
+    for route, (llm, api_key) in given.items():
+        if llm is None:
+            continue
+        try:
+            endpoint_of(llm.url)
+        except ValueError as error:
+            raise SettingsError(f"{route}_llm.url: {error}") from None
+        found[route] = (llm, api_key)
+    return found
 
 
 def _counter(settings: HybridSettings) -> TokenCounter:

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from ai_stack.hybrid_coordinator.augment import Augmenter
+from ai_stack.hybrid_coordinator.chat import Chat
 from ai_stack.hybrid_coordinator.conversation import Conversation
 from ai_stack.hybrid_coordinator.embedder import Embedder
 from ai_stack.hybrid_coordinator.garbage import GarbageCollector
@@ -21,3 +22,4 @@ INTERACTIONS = web.AppKey("interactions", Interactions)
 SESSIONS = web.AppKey("sessions", Sessions)
 CONVERSATION = web.AppKey("conversation", Conversation)
 GARBAGE = web.AppKey("garbage", GarbageCollector)
+CHAT = web.AppKey("chat", Chat)

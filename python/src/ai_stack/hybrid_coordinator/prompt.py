@@ -49,10 +49,12 @@ class Placed:
 class Prompt:
     """The prompt, what it holds, and its length in tokens with the question.
 
-    `context` is the part with the sources, or the sentence that says why there are none.
+    `preface` is the text before the question, `context` its part with the sources, or the sentence that says why there
+    are none.
     """
 
     text: str
+    preface: str
     context: str
     sources: tuple[Placed, ...]
     token_count: int
@@ -127,7 +129,8 @@ class PromptBuilder:
             tokens = self._counter.count(text)
             # Tokenizers may need a token more where two parts meet.
             if not placed or tokens - own_tokens <= max_tokens:
-                return Prompt(text, _blocks(placed, agent_type).strip() or otherwise, tuple(placed), tokens)
+                context = _blocks(placed, agent_type).strip() or otherwise
+                return Prompt(text, text.removesuffix(question), context, tuple(placed), tokens)
             placed.pop()
 
 

@@ -189,6 +189,7 @@ COLLECTIONS: Mapping[str, CollectionSpec] = {
             {
                 "timestamp": "datetime",
                 "outcome": "keyword",
+                "agent_type": "keyword",
                 "value_score": "float",
                 "pending": "bool",
                 "revision": "keyword",

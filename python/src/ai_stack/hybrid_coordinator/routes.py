@@ -4,7 +4,13 @@ import contextlib
 
 from aiohttp import web
 
-from ai_stack.hybrid_coordinator import collection_routes, garbage_routes, interaction_routes, session_routes
+from ai_stack.hybrid_coordinator import (
+    chat_routes,
+    collection_routes,
+    garbage_routes,
+    interaction_routes,
+    session_routes,
+)
 from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, SETTINGS, STATISTICS
 from ai_stack.hybrid_coordinator.presenting import source_of
 from ai_stack.hybrid_coordinator.schemas import (
@@ -80,5 +86,6 @@ ROUTES = (
     *interaction_routes.ROUTES,
     *session_routes.ROUTES,
     *garbage_routes.ROUTES,
+    *chat_routes.ROUTES,
     stats,
 )

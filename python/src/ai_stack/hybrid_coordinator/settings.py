@@ -68,6 +68,27 @@ class SessionSettings(Section):
     )
 
 
+class LlmSettings(Section):
+    """A language model behind OpenAI's interface."""
+
+    url: str = Field(description="Base address, for example http://127.0.0.1:8080/v1.")
+    model: str = Field(min_length=1, description="Name under which it knows the model.")
+    context_tokens: int = Field(default=8192, ge=512, description="Tokens of its window.")
+    timeout: float = Field(
+        default=120.0, gt=0, description="Seconds until its answer begins, and between two parts of it."
+    )
+
+
+class ChatSettings(Section):
+    """How chats are answered."""
+
+    local_confidence: float = Field(
+        default=0.7, ge=0, le=1, description="Confidence in the local model from which it answers."
+    )
+    context_tokens: int = Field(default=2000, ge=64, le=32_000, description="Tokens of context for a question.")
+    context_limit: int = Field(default=10, ge=1, le=50, description="The most sources for a question.")
+
+
 class GarbageSettings(Section):
     """What is deleted, and when."""
 
@@ -159,3 +180,8 @@ class HybridSettings(ServiceSettings):
     learning: LearningSettings = Field(default=LearningSettings(), description="Learning from interactions.")
     sessions: SessionSettings = Field(default=SessionSettings(), description="Sessions of conversations.")
     garbage: GarbageSettings = Field(default=GarbageSettings(), description="Scheduled deletion.")
+    local_llm: LlmSettings | None = Field(default=None, description="Model on this machine; null: none.")
+    local_llm_api_key: SecretStr | None = Field(default=None, description="Key of the local model.")
+    remote_llm: LlmSettings | None = Field(default=None, description="Model elsewhere; null: none.")
+    remote_llm_api_key: SecretStr | None = Field(default=None, description="Key of the remote model.")
+    chat: ChatSettings = Field(default=ChatSettings(), description="Chats.")
