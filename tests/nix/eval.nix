@@ -107,5 +107,12 @@ in
     inherit (config.users) users groups;
   };
 
+  # Names of the options that take the path of a secret.
+  secretOptions = map (option: option.name) (
+    lib.filter (option: !option.internal && lib.hasInfix "outside the Nix store" option.type) (
+      lib.optionAttrSetToDocList { inherit (options.services) ai-stack; }
+    )
+  );
+
   toplevel = config.system.build.toplevel.drvPath;
 }

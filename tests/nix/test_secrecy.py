@@ -7,35 +7,67 @@ from pathlib import Path
 from nix.evaluate import Machine, instantiate
 
 MARKER = "marker-5d1f0e7a2c"
-SECRETS = ("crt", "key", "api-keys", "redis", "qdrant", "pg", "token")
+#: Every option that takes the path of a secret, with a configuration that sets it to FILE.
+SECRETS = {
+    "alertmanager.credentials": """alertmanager = {
+        enable = true;
+        receiver.webhook_configs = [ { url_file = "/run/credentials/alertmanager.service/webhook"; } ];
+        credentials.webhook = "FILE";
+    };""",
+    "backup.restic.environmentFile": "",
+    "backup.restic.passwordFile": """backup.restic = {
+        repository = "sftp:backup@vault.example.org:/srv";
+        passwordFile = "FILE";
+        environmentFile = "FILE";
+    };""",
+    "postgresql.passwordFile": 'postgresql = { host = "10.0.0.7"; passwordFile = "FILE"; };',
+    "secrets.apiKeys": 'secrets.apiKeys = "FILE";',
+    "secrets.grafanaAdminPassword": 'secrets.grafanaAdminPassword = "FILE";',
+    "secrets.grafanaSecretKey": 'secrets.grafanaSecretKey = "FILE";',
+    "secrets.qdrantApiKey": 'secrets.qdrantApiKey = "FILE";',
+    "secrets.redisPassword": 'secrets.redisPassword = "FILE";',
+    "secrets.upstreamApiKey": 'secrets.upstreamApiKey = "FILE";',
+    "services.<name>.credentials": """services.translator = {
+        package = pkgs.hello;
+        port = 8100;
+        credentials.token = "FILE";
+    };""",
+    "tls.certificate": "",
+    "tls.key": 'tls = { mode = "files"; certificate = "FILE"; key = "FILE"; };',
+    # Where the others go; not for people to set.
+    "secrets.registry.<name>.file": "",
+}
 
 
 def machine(directory: Path) -> Machine:
     """Everything that takes a secret, with files that exist and could be read by mistake."""
-    for name in SECRETS:
-        (directory / name).write_text(f"{MARKER}-{name}\n")
+    options = []
+    for number, option in enumerate(SECRETS.values()):
+        file = directory / str(number)
+        file.write_text(f"{MARKER}-{number}\n")
+        options.append(option.replace("FILE", str(file)))
     return Machine(
         f"""{{ pkgs, ... }}: {{
   services.ai-stack = {{
     enable = true;
     domain = "ai.example.org";
-    tls = {{ mode = "files"; certificate = "{directory}/crt"; key = "{directory}/key"; }};
-    secrets = {{
-      apiKeys = "{directory}/api-keys";
-      redisPassword = "{directory}/redis";
-      qdrantApiKey = "{directory}/qdrant";
-    }};
-    services.translator = {{ package = pkgs.hello; port = 8100; credentials.token = "{directory}/token"; }};
+    {" ".join(options)}
   }};
 }}"""
     )
+
+
+def test_every_option_for_a_secret_is_looked_at() -> None:
+    options = Machine("{ services.ai-stack.enable = true; }").get("secretOptions")
+    assert {name.removeprefix("services.ai-stack.") for name in options} == SECRETS.keys()
 
 
 def test_no_string_of_the_configuration_holds_a_secret(tmp_path: Path) -> None:
     strings = machine(tmp_path).get("strings")
     assert len(strings) > 1000
     # The walk sees what it must see: the paths of the secrets.
-    assert any(f"{tmp_path}/redis" in string for string in strings)
+    for number, option in enumerate(SECRETS.values()):
+        assert not option or any(f"{tmp_path}/{number}" in string for string in strings), option
     assert [string for string in strings if MARKER in string] == []
 
 
