@@ -51,6 +51,21 @@ let
     }) service.requires
   );
 
+  # Both are readable by everybody, so a value there cannot be taken back.
+  isSecret =
+    key: builtins.match "(.*_)?(password|api_key|secret|token|private_key)" (lib.toLower key) != null;
+  exposed = each (
+    name: service:
+    map (key: {
+      assertion = !(isSecret key && lib.isString service.settings.${key});
+      message = "services.ai-stack.services.${name}.settings.${key} would put a secret into the store. Give a file in services.ai-stack.services.${name}.credentials.${key} instead.";
+    }) (lib.attrNames service.settings)
+    ++ map (key: {
+      assertion = !isSecret key;
+      message = "services.ai-stack.services.${name}.environment.${key} would show a secret to everybody. Give a file in services.ai-stack.services.${name}.credentials instead.";
+    }) (lib.attrNames service.environment)
+  );
+
   total = lib.foldl' (sum: size: sum + common.toBytes size) 0 (lib.attrValues cfg.memory);
   mebibytes = bytes: "${toString (bytes / 1024 / 1024)}M";
   budget = lib.optional (cfg.memoryBudget != null) {
@@ -62,5 +77,5 @@ let
   };
 in
 {
-  config.assertions = portCollisions ++ names ++ dependencies ++ budget;
+  config.assertions = portCollisions ++ names ++ dependencies ++ exposed ++ budget;
 }

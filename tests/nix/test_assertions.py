@@ -36,6 +36,14 @@ ASSERTIONS = {
         "name it in `after` instead",
     ),
     "a name that is no user name": (service("Bad_Name", "port = 8100;"), "2 to 23 lower-case letters"),
+    "a secret among the settings": (
+        service("one", 'port = 8100; settings.postgres_password = "hunter2";'),
+        "Give a file in services.ai-stack.services.one.credentials.postgres_password",
+    ),
+    "a secret in the environment": (
+        service("one", 'port = 8100; environment.API_TOKEN = "hunter2";'),
+        "Give a file in services.ai-stack.services.one.credentials",
+    ),
     "limits beyond the budget": (
         'memoryBudget = "1G";' + service("one", 'port = 8100; memoryMax = "3G";'),
         "Lower some memoryMax or raise the budget",
