@@ -1,6 +1,7 @@
 """The service over a few documents, on a real socket."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -35,6 +36,47 @@ def docs(tmp_path: Path) -> Path:
     (root / "nixos-modules" / "firewall.md").write_text(FIREWALL)
     (root / "wiki" / "garbage.rst").write_text(GARBAGE)
     return root
+
+
+OPTIONS = {
+    "networking.firewall.openPort": {
+        "type": "list of 16 bit unsigned integer",
+        "default": "[ ]",
+        "example": {"_type": "literalExpression", "text": "[ 22 ]"},
+        "description": "The port that is open.\n\nMore.",
+        "declarations": ["nixos/modules/firewall.nix"],
+    },
+    "networking.hosts.<name>.names": {"type": "list of string", "description": "Names.", "declarations": ["/own.nix"]},
+    "networking.hosts": {"type": "attribute set of (submodule)", "description": "Hosts."},
+    "system.nixos.release": {"type": "string", "default": '"25.05"', "description": "The release."},
+}
+PACKAGES = {
+    "hello": {
+        "name": "hello-2.12",
+        "meta": {"description": "Program that greets", "mainProgram": "hello", "license": {"spdxId": "GPL-3.0"}},
+    }
+}
+MODULES = """{ lib, ... }: { imports = [
+  (lib.mkRenamedOptionModule [ "networking" "ports" ] [ "networking" "firewall" "openPort" ])
+  (lib.mkRemovedOptionModule [ "networking" "gone" ] "No use.")
+]; }"""
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Path:
+    path = tmp_path / "options.json"
+    path.write_text(json.dumps(OPTIONS))
+    return path
+
+
+@pytest.fixture
+def catalogue(options: Path, tmp_path: Path) -> dict[str, Any]:
+    """Settings that give the service options, packages, and what was renamed."""
+    packages, modules = tmp_path / "packages.json", tmp_path / "modules"
+    packages.write_text(json.dumps(PACKAGES))
+    modules.mkdir()
+    (modules / "rename.nix").write_text(MODULES)
+    return {"options": options, "packages": packages, "modules": (modules,)}
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def semantic(service: Service, state: SemanticState, answers: AnswerCache) -> No
     def refresh() -> None:
         stats = state.stats()
         missing.set({}, stats.missing)
-        ready.set({}, stats.status == "ready")
+        ready.set({}, int(stats.status == "ready"))
         of_questions = state.cache_stats()
         for name, hit, miss in (
             ("answers", answers.hits, answers.misses),

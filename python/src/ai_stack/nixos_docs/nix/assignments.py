@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ai_stack.nixos_docs.nix.nodes import Apply, Attributes, Binding, Either, Function, Items, Name, Node
+from ai_stack.nixos_docs.nix.nodes import Apply, Attributes, Binding, Either, Function, Items, Node
 from ai_stack.nixos_docs.nix.parser import parse
 
 #: Stands for any element of a list, as in option names.
@@ -14,7 +14,6 @@ _WRAPPERS = frozenset(
     """mkIf mkMerge mkForce mkDefault mkOverride mkBefore mkAfter mkOrder mkVMOverride mkImageMediaOverride mkDefinition
     mkAssert optionalAttrs optionals optional recursiveUpdate""".split()  # noqa: SIM905 - a list of words
 )
-_MERGING = frozenset({"mkMerge", "optionals", "optional"})
 
 # What a module may have beside options.
 _NO_OPTIONS = frozenset({"options", "disabledModules", "_module", "_class", "_file", "key", "meta", "freeformType"})
@@ -97,9 +96,13 @@ def _below(node: Node, path: tuple[str | None, ...]) -> Iterator[Assignment]:
             for element in elements:
                 yield from _below(element, (*path, ANY_ELEMENT))
         case Apply(function=function, arguments=arguments) if function in _WRAPPERS:
-            inner = arguments[-1]
-            if function in _MERGING and isinstance(inner, Items):
-                for element in inner.elements:
-                    yield from _below(element, path if function == "mkMerge" else (*path, ANY_ELEMENT))
-            elif not isinstance(inner, Name):
-                yield from _below(inner, path)
+            yield from _wrapped(function, arguments[-1], path)
+
+
+def _wrapped(function: str, inner: Node, path: tuple[str | None, ...]) -> Iterator[Assignment]:
+    """Yield what the last argument of a function of `_WRAPPERS` sets."""
+    if isinstance(inner, Items) and function == "mkMerge":
+        for element in inner.elements:
+            yield from _below(element, path)
+    else:
+        yield from _below(inner, (*path, ANY_ELEMENT) if function == "optional" else path)

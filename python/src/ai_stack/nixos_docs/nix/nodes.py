@@ -36,7 +36,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`arguments: body`; `pattern` when the arguments are `{ … }`."""
+    """`arguments: body`, of one argument or more; `pattern` when all of them are `{ … }`."""
 
     body: "Node"
     pattern: bool

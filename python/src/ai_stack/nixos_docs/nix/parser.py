@@ -5,7 +5,8 @@ interest and become `Opaque`. Nothing is an error but nesting without end: what 
 goes on at the next binding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ai_stack.nixos_docs.nix.nodes import (
     Apply,
@@ -76,14 +77,17 @@ class _Parser:
         self._at += found
         return found
 
-    def _expression(self) -> Node:
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise SnippetError(f"nested more than {MAX_DEPTH} levels deep")
-        try:
+        yield
+        self._depth -= 1
+
+    def _expression(self) -> Node:
+        with self._deeper():
             return self._unbounded_expression()
-        finally:
-            self._depth -= 1
 
     def _unbounded_expression(self) -> Node:
         # A loop, since `a: b: c: …` and `with a; with b; …` are long rather than deep.
@@ -100,9 +104,7 @@ class _Parser:
             else:
                 break
         body = self._if() if self._take("if") else self._operators()
-        for pattern in reversed(patterns):
-            body = Function(body, pattern)
-        return body
+        return Function(body, all(patterns)) if patterns else body
 
     def _arguments(self) -> bool | None:
         """Take `name:`, `{ … }:` or either with `@`; return whether it was a pattern, None if there is neither."""
@@ -223,20 +225,17 @@ class _Parser:
         return Text(None if token.dynamic else token.text) if token.kind == "string" else _OPAQUE
 
     def _set(self) -> Attributes:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise SnippetError(f"nested more than {MAX_DEPTH} levels deep")
-        bindings = self._bindings(closing="}")
-        self._depth -= 1
-        return Attributes(tuple(bindings))
+        with self._deeper():
+            return Attributes(tuple(self._bindings(closing="}")))
 
     def _list(self) -> Items:
         elements: list[Node] = []
-        while self._tokens[self._at].kind != "end" and not self._take("]"):
-            before = self._at
-            elements.append(self._selection())
-            if self._at == before:
-                self._at += 1
+        with self._deeper():
+            while self._tokens[self._at].kind != "end" and not self._take("]"):
+                before = self._at
+                elements.append(self._selection())
+                if self._at == before:
+                    self._at += 1
         return Items(tuple(elements))
 
     def _skip_to(self, closing: str) -> None:

@@ -28,6 +28,9 @@ _OPEN_NAMES = frozenset({"settings", "config", "extraConfig", "extraSettings", "
 _NESTED_SYSTEM = re.compile(r"Toplevel NixOS config")
 _NESTED_SYSTEM_PATHS = (("specialisation", "<name>", "configuration"), ("virtualisation", "vmVariant"))
 
+# Options that are internal: no list shows them, though every module may set them.
+_INTERNAL = frozenset({"assertions", "warnings", "meta", "_module"})
+
 _NEAREST = 3
 _MAX_RENAMES = 8
 
@@ -74,6 +77,8 @@ def check_path(catalogue: Catalogue, path: Sequence[str | None], line: int | Non
             return Verdict(written, line, "renamed", catalogue.names[number], catalogue.aliases[number])
         name = catalogue.names[number] if number is not None else join_path(match.node.path())
         return Verdict(written, line, "exists", name)
+    if path[0] in _INTERNAL:
+        return Verdict(written, line, "exists", message="an internal option, which no list shows")
     if (renamed := _renamed(catalogue, path)) is not None:
         return _verdict_of_rename(catalogue, path, written, line, renamed)
     for match in matches:
