@@ -12,6 +12,7 @@
   aiopg,
   aioprometheus,
   markdown-it-py,
+  mcp,
   numpy,
   onnx,
   onnxruntime,
@@ -76,6 +77,7 @@ buildPythonPackage (finalAttrs: {
     aiopg
     aioprometheus
     markdown-it-py
+    mcp
     numpy
     onnx
     onnxruntime

@@ -17,10 +17,12 @@ from ai_stack.hybrid_coordinator.embedder import Embedder
 from ai_stack.hybrid_coordinator.garbage import GarbageCollector
 from ai_stack.hybrid_coordinator.interactions import Interactions
 from ai_stack.hybrid_coordinator.keys import (
+    AIDB_CLIENT,
     AUGMENTER,
     CHAT,
     COLLECTIONS,
     CONVERSATION,
+    DOCS_CLIENT,
     EMBEDDER,
     GARBAGE,
     INTERACTIONS,
@@ -44,11 +46,13 @@ from ai_stack.hybrid_coordinator.settings import HybridSettings, LlmSettings
 from ai_stack.hybrid_coordinator.sources import AIDB, NIXOS_DOCS, AidbSource, NixosDocsSource
 from ai_stack.hybrid_coordinator.statistics import Statistics
 from ai_stack.hybrid_coordinator.tokens import EstimatedTokens, TokenCounter, TokenizerTokens
+from ai_stack.hybrid_coordinator.tools import INSTRUCTIONS, TOOLS
 from ai_stack.hybrid_coordinator.vector_store import CollectionMissing, VectorStore, VectorStoreError
 from ai_stack.service.app import Service
 from ai_stack.service.client import ServiceClient, client_session
 from ai_stack.service.guard import Guard
 from ai_stack.service.health import Dependency
+from ai_stack.service.mcp import McpServer
 from ai_stack.service.resilience import GuardRegistry, Policy, deadline
 from ai_stack.service.runner import run
 from ai_stack.service.settings import SettingsError
@@ -65,6 +69,7 @@ def create_app(settings: HybridSettings) -> web.Application:
     """
     service = Service(name="hybrid-coordinator", metrics_prefix="hybrid", settings=settings)
     service.add_routes(ROUTES)
+    service.add_routes(McpServer(service.name, service.version, TOOLS, INSTRUCTIONS).ROUTES)
     service.health.add_detail(lambda: {"collections": list(SPECS)})
     wiring = _Wiring(service, settings, _counter(settings))
     service.add_resource(wiring.resources)
@@ -113,7 +118,7 @@ class _Wiring:
             )
             app[EMBEDDER] = embedder
             app[COLLECTIONS] = collections
-            app[AUGMENTER] = self._augmenter(embedder, collections, session)
+            app[AUGMENTER] = self._augmenter(app, embedder, collections, session)
             await stack.enter_async_context(self._sessions(app))
             self._register_probes(session, store, collections)
             preparation = Preparation(embedder, collections)
@@ -182,13 +187,16 @@ class _Wiring:
             max_response_bytes=8 * 1024 * 1024,
         )
 
-    def _augmenter(self, embedder: Embedder, collections: Collections, session: ClientSession) -> Augmenter:
+    def _augmenter(
+        self, app: web.Application, embedder: Embedder, collections: Collections, session: ClientSession
+    ) -> Augmenter:
         settings = self._settings
         aidb = docs = None
         if settings.aidb_url is not None:
-            aidb = AidbSource(self._client(AIDB, settings.aidb_url, session), limit=settings.aidb_limit)
+            app[AIDB_CLIENT] = client = self._client(AIDB, settings.aidb_url, session)
+            aidb = AidbSource(client, limit=settings.aidb_limit)
         if settings.nixos_docs_url is not None:
-            client = self._client(NIXOS_DOCS, settings.nixos_docs_url, session)
+            app[DOCS_CLIENT] = client = self._client(NIXOS_DOCS, settings.nixos_docs_url, session)
             docs = NixosDocsSource(client, limit=settings.nixos_docs_limit)
         retrieval = Retrieval(
             embedder=embedder,
