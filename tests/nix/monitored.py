@@ -1,8 +1,10 @@
 """The machine on which everything is watched, and what its rules are."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
-from nix.evaluate import Machine
+from nix.evaluate import Machine, require
 
 #: All services, stores, backups and notifications.
 MONITORED = Machine(
@@ -41,3 +43,11 @@ def groups(machine: Machine = MONITORED) -> list[dict[str, Any]]:
 def alerts(machine: Machine = MONITORED) -> dict[str, dict[str, Any]]:
     """Return the alert rules by name."""
     return {rule["alert"]: rule for group in groups(machine) for rule in group["rules"] if "alert" in rule}
+
+
+def promtool(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run promtool in a directory."""
+    program = require("promtool", "prometheus")
+    return subprocess.run(
+        [program, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=cwd, check=False
+    )

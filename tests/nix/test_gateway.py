@@ -102,7 +102,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     assert result.returncode == 0, result.stderr
     # Ports, certificate and log go where a test may have them; everything else stays as rendered.
     text = MACHINE.build('config.environment.etc."nginx/nginx.conf".source').read_text()
-    ports = {port: free_port() for port in (8443, 8088, 8100, 8101, 8102, 8103, 8104, 8105, 18102)}
+    ports = {port: free_port() for port in (8443, 8088, 8100, 8101, 8102, 8103, 8104, 8105, 18088, 18102)}
     text = re.sub(rf":({'|'.join(map(str, ports))})\b", lambda match: f":{ports[int(match[1])]}", text)
     for old, new in {
         "/run/credentials/nginx.service/ai-stack.crt": str(tmp_path / "server.crt"),

@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nix.evaluate import EvaluationError, Machine, require
-from nix.monitored import MONITORED, own
+from nix.evaluate import EvaluationError, Machine
+from nix.monitored import MONITORED, own, promtool
 from nix.scripts import run
 from nix.security import exposure
 
@@ -71,9 +70,7 @@ def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
     config = json.loads(text)
     assert len(config["scrape_configs"]) == len(jobs())
     (tmp_path / "prometheus.yml").write_text(json.dumps({**config, "rule_files": []}))
-    program = require("promtool", "prometheus")
-    command = [program, "check", "config", "--syntax-only", "prometheus.yml"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    result = promtool("check", "config", "--syntax-only", "prometheus.yml", cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

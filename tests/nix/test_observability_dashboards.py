@@ -1,6 +1,7 @@
 """Dashboards: generated from data, valid, and about metrics that exist."""
 
 import itertools
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from nix.evaluate import REPOSITORY, EvaluationError, Machine
 from nix.known_metrics import everything
-from nix.monitored import MONITORED, alerts, groups, own
+from nix.monitored import MONITORED, alerts, groups, own, promtool
 from nix.promql import metrics_in
 
 COLUMNS = 24
@@ -97,6 +98,20 @@ def test_every_metric_in_a_panel_exists(tmp_path: Path) -> None:
         if name not in known
     }
     assert unknown == {}
+
+
+def test_every_query_of_a_panel_is_valid(tmp_path: Path) -> None:
+    queries = [
+        target["expr"]
+        for dashboard in rendered().values()
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", [])
+    ]
+    # Any query is a recording rule, and promtool parses those.
+    rules = [{"record": f"query_{index}", "expr": query} for index, query in enumerate(queries)]
+    (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    result = promtool("check", "rules", "queries.yml", cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_every_panel_asks_the_data_source_that_is_provisioned() -> None:

@@ -1,7 +1,6 @@
 """Alert and recording rules: each alert fires when it should and keeps quiet when it should, on metrics that exist."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nix.alerts.cases import CASES, Case
-from nix.evaluate import EvaluationError, Machine, require
+from nix.evaluate import EvaluationError, Machine
 from nix.known_metrics import everything
-from nix.monitored import MONITORED, alerts, groups, own
+from nix.monitored import MONITORED, alerts, groups, own, promtool
 from nix.promql import metrics_in
 
 #: Alerts of the original system, and more that each stack needs.
@@ -31,13 +30,6 @@ EXPECTED = {
     "EmbeddingServiceOverloaded",
     "VectorStorageGrowthHigh",
 }
-
-
-def promtool(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    program = require("promtool", "prometheus")
-    return subprocess.run(
-        [program, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=cwd, check=False
-    )
 
 
 def needed(case: Case) -> list[dict[str, Any]]:
