@@ -60,9 +60,9 @@ in
         # Made at the first start after a change of what it is made from, and only then.
         index = lib.mkDefault "/var/lib/ai-stack/nixos-docs/index.sqlite";
         docs = lib.mkDefault "${cfg.packages.ai-stack-docs-sources}";
-        options = lib.mkIf (cfg.documentedOptions != "none") (
-          lib.mkDefault "${optionsOf.${cfg.documentedOptions}.optionsJSON}/share/doc/nixos/options.json"
-        );
+        options = lib.mkIf (
+          cfg.documentedOptions == "machine" || cfg.documentedOptions == "manual" && hasManual
+        ) (lib.mkDefault "${optionsOf.${cfg.documentedOptions}.optionsJSON}/share/doc/nixos/options.json");
         modules = lib.mkDefault [ "${nixosModules}" ];
         release = lib.mkDefault config.system.nixos.release;
         embeddings_url = lib.mkDefault cfg.services.embeddings.url;
