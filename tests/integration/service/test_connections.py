@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import logging
 import time
 from collections.abc import AsyncIterator
 
@@ -91,14 +93,48 @@ async def test_a_client_that_trickles_its_body_gets_408(keys: Keys) -> None:
         assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
-async def test_what_is_not_http_does_not_reach_the_service(toy: Api, garbage: bytes) -> None:
+HEAD = b"POST /greet HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("garbage", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00", 400),
+        (b"GET\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"GET /items?q=hunter2" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET http://[::1/hunter2 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /items HTTP/1.1\r\nHost: x\r\nX-API-Key: hunter2\0\r\n\r\n", 400),
+        (b"GET /items HTTP/1.1\r\nHost: x\r\nhunter2 X: y\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+        (HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nhunter2\r\n", 400),
+        (HEAD + b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 415),
+        (HEAD + b"Expect: a-miracle\r\nContent-Length: 2\r\n\r\n{}", 417),
+    ],
+    ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else str(value),
+)
+async def test_what_is_not_http_is_refused_in_the_form_of_all_errors(
+    toy: Api, caplog: pytest.LogCaptureFixture, garbage: bytes, status: int
+) -> None:
+    caplog.set_level(logging.INFO)
     async with connections(toy.base, 1) as [(reader, writer)]:
         writer.write(garbage)
-        writer.write_eof()
         async with asyncio.timeout(10):
-            answer = await reader.read()
-    assert answer == b"" or answer.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = head.partition("content-length: ")[2].partition("\r\n")[0]
+            body = json.loads(await reader.readexactly(int(length)))
+    assert head.split(" ")[1] == str(status)
+    assert "\r\nx-request-id: " in head
+    assert "aiohttp" not in head
+    assert set(body) == {"error", "error_id"}
+    assert "hunter2" not in str(body)
+    assert any(body["error_id"] in str(record.msg) for record in caplog.records)
+    assert "hunter2" not in str([record.msg for record in caplog.records])
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    text = (await toy("GET", "/metrics")).body.decode()
+    assert f'toy_request_errors_total{{endpoint="unmatched",method="other",status="{status}"}} 1' in text
     assert (await toy("GET", "/items")).status == 200
 
 

@@ -3,10 +3,14 @@
 import gzip
 import io
 import json
+import logging
 from typing import Any
 
+import aiohttp
 import pytest
+from multidict import CIMultiDict
 
+from ai_stack.service.context import SERVICE
 from support.http import Answer, Api, Keys, api, running
 
 from .toy import create_app, toy_settings
@@ -160,6 +164,27 @@ async def test_a_compressed_body_counts_by_what_it_unpacks_to(toy: Api) -> None:
     assert_refused(await toy("POST", "/greet", data=bomb, headers=headers), 413)
 
 
+@pytest.mark.parametrize("data", [b"no gzip at all", gzip.compress(b'{"name": "Ada"}')[:-12] + b"garbage, not 12"])
+async def test_a_body_that_cannot_be_unpacked_is_400(toy: Api, caplog: pytest.LogCaptureFixture, data: bytes) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert_refused(await toy("POST", "/greet", data=data, headers=headers), 400)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_an_unknown_content_encoding_is_415(toy: Api) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "rot13"}
+    assert_refused(await toy("POST", "/greet", data=b'{"name": "Ada"}', headers=headers), 415)
+
+
+@pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
+async def test_two_keys_at_once_are_none(toy: Api, keys: Keys, header: str) -> None:
+    prefix = "Bearer " if header == "Authorization" else ""
+    for pair in ((keys.read, "ais_other"), ("ais_other", keys.read)):
+        headers = CIMultiDict([(header, prefix + key) for key in pair])
+        async with aiohttp.ClientSession() as session, session.get(f"{toy.base}/items", headers=headers) as answer:
+            assert answer.status == 401
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "retry_after"),
     [
@@ -230,6 +255,14 @@ async def test_without_auth_everything_is_open_and_limits_count_by_address(keys:
     async with running(app) as base, api(base, None) as client:
         assert (await client("DELETE", "/items")).status == 204
         assert (await client("GET", "/items")).status == 429
+
+
+async def test_metrics_say_whether_the_service_can_serve(keys: Keys) -> None:
+    app = create_app(toy_settings(keys.path))
+    async with running(app) as base, api(base, None) as client:
+        assert b"toy_ready 1\n" in (await client("GET", "/metrics")).body
+        app[SERVICE].health.set_not_ready("the index is being built")
+        assert b"toy_ready 0\n" in (await client("GET", "/metrics")).body
 
 
 async def test_the_software_and_its_version_are_not_told(toy: Api) -> None:

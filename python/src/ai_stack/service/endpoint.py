@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web_protocol import RequestPayloadError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ai_stack.service.auth import Scope
@@ -32,6 +34,9 @@ M = TypeVar("M", bound=BaseModel)
 
 #: Deepest nesting of a request's JSON. What is stored must be writable again, and orjson writes 254 levels at most.
 MAX_JSON_DEPTH = 64
+
+#: What a body may be compressed with (RFC 9110 section 8.4.1).
+CONTENT_ENCODINGS = frozenset(("identity", "gzip", "deflate"))
 
 
 class RequestModel(BaseModel):
@@ -161,6 +166,8 @@ async def read_arguments(
     if target.body is not None:
         if request.content_type != "application/json":
             raise UnsupportedMediaType("the body must be application/json")
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() not in CONTENT_ENCODINGS:
+            raise UnsupportedMediaType("this content encoding is not supported")
         limit = target.max_body_bytes or max_body_bytes
         arguments["body"] = parse_json(await read_body(request, limit, body_timeout), target.body)
     return arguments
@@ -170,6 +177,7 @@ async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:
     """Return the request's body, decompressed.
 
     Raises:
+        BadRequest: it cannot be decompressed, or ends early.
         PayloadTooLarge: it has more than `limit` bytes (as soon as that is known).
         RequestTimeout: it is not complete after `timeout` seconds.
     """
@@ -182,6 +190,8 @@ async def read_body(request: web.Request, limit: int, timeout: float) -> bytes:
                 parts += part
                 if len(parts) > limit:
                     raise PayloadTooLarge(f"the body may have at most {limit} bytes")
+    except (RequestPayloadError, BadHttpMessage):
+        raise BadRequest("the body is damaged", headers={hdrs.CONNECTION: "close"}) from None
     except TimeoutError:
         raise RequestTimeout("the body did not arrive in time", headers={hdrs.CONNECTION: "close"}) from None
     return bytes(parts)

@@ -126,6 +126,12 @@ class ServiceMetrics:
             self._errors.inc(labels)
         self._latency.observe({"endpoint": endpoint, "method": method}, seconds)
 
+    def observe_malformed(self, status: int) -> None:
+        """Count an answer of `status` to something that was no request."""
+        labels = {"endpoint": UNMATCHED, "method": OTHER_METHOD, "status": str(status)}
+        self._requests.inc(labels)
+        self._errors.inc(labels)
+
     def watch_guards(self, guards: GuardRegistry) -> None:
         """Show the state and the failures of every guard, those created later included."""
         guards.observe(self)

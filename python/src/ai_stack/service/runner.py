@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from ai_stack.service import logs, tracing
 from ai_stack.service.app import Service
+from ai_stack.service.connection import Connection
 from ai_stack.service.context import SERVICE
 from ai_stack.service.middleware import PRINCIPAL, REQUEST_ID
 from ai_stack.service.notify import Notifier
@@ -103,18 +104,13 @@ async def serving(app: web.Application) -> AsyncIterator[asyncio.Server]:
     service = app[SERVICE]
     settings = service.settings
     runner = web.AppRunner(
-        app,
-        access_log_class=AccessLogger,
-        keepalive_timeout=settings.idle_timeout,
-        shutdown_timeout=settings.shutdown_timeout,
-        lingering_time=LINGERING_TIME,
-        handler_cancellation=True,
+        app, access_log_class=AccessLogger, shutdown_timeout=settings.shutdown_timeout, handler_cancellation=True
     )
     if service.keys is None:
         log.warning("auth.disabled", consequence="every local process may call this service")
     await runner.setup()
     try:
-        listener = await _listen(runner, settings)
+        listener = await _listen(runner, service)
         try:
             yield listener
         finally:
@@ -124,16 +120,26 @@ async def serving(app: web.Application) -> AsyncIterator[asyncio.Server]:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: ServiceSettings) -> asyncio.Server:
+async def _listen(runner: web.AppRunner, service: Service) -> asyncio.Server:
     """Start to accept connections on the Unix socket or the TCP address of the settings."""
+    settings = service.settings
     server = runner.server
     if server is None:
         raise RuntimeError("the runner is not set up")
+    loop = asyncio.get_running_loop()
 
     def accept() -> asyncio.BaseProtocol:
-        return server() if len(server.connections) < settings.max_connections else _Refusal()
+        if len(server.connections) >= settings.max_connections:
+            return _Refusal()
+        return Connection(
+            server,
+            observe=service.metrics.observe_malformed,
+            loop=loop,
+            access_log_class=AccessLogger,
+            keepalive_timeout=settings.idle_timeout,
+            lingering_time=LINGERING_TIME,
+        )
 
-    loop = asyncio.get_running_loop()
     if settings.unix_socket is not None:
         # A socket that a killed process left behind; that another one serves it is the supervisor's to prevent.
         with suppress(FileNotFoundError):
