@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from multidict import CIMultiDict
 
 from ai_stack.service.auth import (
     KEY_PREFIX,
@@ -129,4 +130,4 @@ def test_an_unknown_scope_makes_no_record() -> None:
     ],
 )
 def test_a_key_is_shown_in_either_header(headers: dict[str, str], key: str | None) -> None:
-    assert key_in(headers) == key
+    assert key_in(CIMultiDict(headers)) == key

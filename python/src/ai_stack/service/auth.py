@@ -9,13 +9,14 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import orjson
 from aiohttp import hdrs
+from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ai_stack.service.logs import get_logger
@@ -158,10 +159,15 @@ class KeyStore:
             log.info("auth.keys_reloaded", keys=len(self._records))
 
 
-def key_in(headers: Mapping[str, str]) -> str | None:
-    """Return the key that a request shows: `X-API-Key`, or `Authorization: Bearer` (RFC 6750 section 2.1)."""
-    key = headers.get("X-API-Key")
-    if key:
-        return key
-    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+def key_in(headers: MultiMapping[str]) -> str | None:
+    """Return the key that a request shows: `X-API-Key`, or `Authorization: Bearer` (RFC 6750 section 2.1).
+
+    A header given twice shows none: what is in front of the service may have looked at the other one.
+    """
+    keys, credentials = headers.getall("X-API-Key", []), headers.getall(hdrs.AUTHORIZATION, [])
+    if len(keys) > 1 or len(credentials) > 1:
+        return None
+    if keys and keys[0]:
+        return keys[0]
+    scheme, _, token = (credentials[0] if credentials else "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
