@@ -75,6 +75,10 @@ class Service:
         self.health = Health(service=name, version=self.version, healthy_word=healthy_word)
         self.health.watch_guards(self.guards)
         self.metrics.watch_guards(self.guards)
+        ready = self.metrics.gauge(
+            f"{metrics_prefix}_ready", "1 while the service can serve as far as it depends on itself, else 0."
+        )
+        self.metrics.on_scrape(lambda: ready.set({}, int(self.health.can_serve)))
         self.keys = self._load_keys()
         limits = {
             "interactive": settings.rate_limits.interactive,

@@ -139,6 +139,11 @@ class Health:
         """The service is about to stop: from now on it is not ready."""
         self._draining = True
 
+    @property
+    def can_serve(self) -> bool:
+        """Whether nothing of the service's own keeps it from serving; its dependencies are not asked."""
+        return self._own_obstacle() is None
+
     async def wait_started(self) -> None:
         """Return when start-up has ended."""
         await self._started.wait()
