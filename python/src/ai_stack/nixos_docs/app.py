@@ -16,10 +16,12 @@ from ai_stack.nixos_docs.semantic.embedder import Embedder
 from ai_stack.nixos_docs.semantic.keeper import VectorKeeper
 from ai_stack.nixos_docs.semantic.state import SemanticState
 from ai_stack.nixos_docs.settings import NixosDocsSettings
+from ai_stack.nixos_docs.tools import INSTRUCTIONS, TOOLS
 from ai_stack.service.app import Service
 from ai_stack.service.client import ServiceClient, client_session
 from ai_stack.service.guard import Guard
 from ai_stack.service.health import Dependency, Health
+from ai_stack.service.mcp import McpServer
 from ai_stack.service.resilience import Policy
 from ai_stack.service.runner import run
 
@@ -35,6 +37,7 @@ def create_app(settings: NixosDocsSettings) -> web.Application:
     service = Service(name="nixos-docs", metrics_prefix="nixos_docs", settings=settings, healthy_word="healthy")
     service.add_routes(routes.ROUTES)
     service.add_routes(catalogue_routes.ROUTES)
+    service.add_routes(McpServer(service.name, service.version, TOOLS, INSTRUCTIONS).ROUTES)
     wiring = _Wiring(service, settings)
     service.add_resource(wiring.resources)
     # The index may take a while to build. Probes, and the operator, are answered meanwhile.
