@@ -79,6 +79,12 @@ async def test_tools_need_the_scopes_of_their_routes(hybrid: Api, keys: Keys) ->
         assert "scope 'write'" in str(refused.content)
 
 
+async def test_pages_of_other_sites_are_refused(hybrid: Api) -> None:
+    for origin, status in (("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 200)):
+        answer = await hybrid("POST", "/mcp", json=INITIALIZE, headers={**HEADERS, "Origin": origin})
+        assert answer.status == status
+
+
 async def test_without_a_key_there_is_no_protocol(hybrid: Api) -> None:
     anonymous = hybrid.with_key(None)
     assert (await anonymous("POST", "/mcp", json=INITIALIZE, headers=HEADERS)).status == 401

@@ -22,6 +22,7 @@ from ai_stack.hybrid_coordinator.keys import (
     CHAT,
     COLLECTIONS,
     CONVERSATION,
+    COUNTER,
     DOCS_CLIENT,
     EMBEDDER,
     GARBAGE,
@@ -75,6 +76,7 @@ def create_app(settings: HybridSettings) -> web.Application:
     service.add_resource(wiring.resources)
     app = service.build()
     app[SETTINGS] = settings
+    app[COUNTER] = wiring.counter
     app[STATISTICS] = wiring.statistics
     return app
 
@@ -90,7 +92,7 @@ class _Wiring:
     def __init__(self, service: Service, settings: HybridSettings, counter: TokenCounter) -> None:
         self._service = service
         self._settings = settings
-        self._counter = counter
+        self.counter = counter
         self._guards = _guards(service.guards, settings)
         self._llms = _llms(settings)
         self._llm_guards = {
@@ -150,7 +152,7 @@ class _Wiring:
             app[AUGMENTER],
             app[EMBEDDER],
             app[COLLECTIONS],
-            self._counter,
+            self.counter,
             self._settings.chat,
             DecisionTelemetry(self._service.metrics),
         )
@@ -208,7 +210,7 @@ class _Wiring:
         )
         return Augmenter(
             retrieval,
-            PromptBuilder(self._counter, excerpt_limit=settings.excerpt_max_chars),
+            PromptBuilder(self.counter, excerpt_limit=settings.excerpt_max_chars),
             Relevance(min_similarity=settings.min_similarity, min_coverage=settings.min_coverage),
             answer_deadline=settings.answer_deadline,
             metrics=self._service.metrics,

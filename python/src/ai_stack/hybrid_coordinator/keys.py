@@ -12,6 +12,7 @@ from ai_stack.hybrid_coordinator.learned import Collections
 from ai_stack.hybrid_coordinator.sessions import Sessions
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.hybrid_coordinator.statistics import Statistics
+from ai_stack.hybrid_coordinator.tokens import TokenCounter
 from ai_stack.service.client import ServiceClient
 
 SETTINGS = web.AppKey("settings", HybridSettings)
@@ -26,3 +27,4 @@ GARBAGE = web.AppKey("garbage", GarbageCollector)
 CHAT = web.AppKey("chat", Chat)
 AIDB_CLIENT = web.AppKey("aidb_client", ServiceClient)
 DOCS_CLIENT = web.AppKey("docs_client", ServiceClient)
+COUNTER: web.AppKey[TokenCounter] = web.AppKey("counter")

@@ -7,6 +7,7 @@ from aiohttp import web
 from ai_stack.hybrid_coordinator import (
     chat_routes,
     collection_routes,
+    discovery_routes,
     garbage_routes,
     interaction_routes,
     session_routes,
@@ -87,5 +88,6 @@ ROUTES = (
     *session_routes.ROUTES,
     *garbage_routes.ROUTES,
     *chat_routes.ROUTES,
+    *discovery_routes.ROUTES,
     stats,
 )

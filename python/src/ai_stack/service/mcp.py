@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 from pydantic import BaseModel
+from yarl import URL
 
 from ai_stack.service.auth import Scope
 from ai_stack.service.context import SERVICE
@@ -29,6 +30,7 @@ from ai_stack.service.endpoint import Endpoint, endpoint, parse_json, read_body
 from ai_stack.service.errors import BadRequest, Forbidden, NotFound, ServiceError
 from ai_stack.service.logs import get_logger
 from ai_stack.service.middleware import PRINCIPAL
+from ai_stack.service.settings import is_loopback
 from ai_stack.service.tracing import span
 
 log = get_logger(__name__)
@@ -109,7 +111,7 @@ class McpServer:
             max_body_bytes=MAX_BODY_BYTES,
             summary="Model Context Protocol over streamable HTTP",
             tags=("mcp",),
-            errors=(406, 413, 415),
+            errors=(403, 406, 413, 415),
         )
         async def mcp(request: web.Request) -> web.Response:
             """JSON-RPC 2.0; one request, one answer, no sessions."""
@@ -118,6 +120,7 @@ class McpServer:
         self.ROUTES: tuple[Endpoint, ...] = (mcp,)
 
     async def _handle(self, request: web.Request) -> web.Response:
+        _refuse_foreign_pages(request)
         settings = request.app[SERVICE].settings
         body = await read_body(request, MAX_BODY_BYTES, settings.body_timeout)
         try:
@@ -174,6 +177,23 @@ class McpServer:
             raise Forbidden(f"this API key does not have the scope {tool.scope!r}")
         answer = await tool.run(request, parse_json(orjson.dumps(given), tool.arguments))
         return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
+
+
+def _refuse_foreign_pages(request: web.Request) -> None:
+    """Refuse what a page of another site sent, which may have found its way here by DNS rebinding.
+
+    Raises:
+        Forbidden
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return
+    try:
+        host = URL(origin).host
+    except ValueError:
+        host = None
+    if host is None or not (is_loopback(host) or host == request.url.host):
+        raise Forbidden("this origin may not use the tools")
 
 
 def _failure(message: str) -> types.ServerResult:
