@@ -86,13 +86,13 @@ def test_an_option_is_embedded_by_its_name_in_words_and_its_description() -> Non
 
 
 def test_a_name_is_embedded_as_words_and_a_question_corrected(full_reader: IndexReader) -> None:
-    assert full_reader.options.text_to_embed("networking.hostName") == "networking host name"
-    assert full_reader.options.text_to_embed("open firewal ports") == "open firewall ports"
+    assert full_reader.options.prepare("networking.hostName").text_to_embed == "networking host name"
+    assert full_reader.options.prepare("open firewal ports").text_to_embed == "open firewall ports"
 
 
 @given(st.text(max_size=100))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 def test_any_text_is_a_safe_question(full_reader: IndexReader, question: str) -> None:
     full_reader.options.search(question, limit=5)
-    full_reader.options.text_to_embed(question)
+    full_reader.prepare(question)
     full_reader.packages.search(question, limit=5)

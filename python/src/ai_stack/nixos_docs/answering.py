@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from ai_stack.nixos_docs import presenting
 from ai_stack.nixos_docs.answers import AnswerCache
+from ai_stack.nixos_docs.lexicon import Query
 from ai_stack.nixos_docs.library import Library
 from ai_stack.nixos_docs.nix.assignments import assignments
 from ai_stack.nixos_docs.nix.parser import SnippetError
@@ -19,7 +20,7 @@ from ai_stack.nixos_docs.opening import IndexInfo
 from ai_stack.nixos_docs.options.checking import Verdict, check_path, check_text
 from ai_stack.nixos_docs.options.paths import join_path, split_path
 from ai_stack.nixos_docs.pool import IndexPool
-from ai_stack.nixos_docs.reader import IndexReader
+from ai_stack.nixos_docs.reader import DocsQuery, IndexReader
 from ai_stack.nixos_docs.semantic.embedder import Embedder, Embedding
 from ai_stack.nixos_docs.semantic.vectors import IndexVectors
 from ai_stack.service.errors import BadRequest, NotFound, ServiceError, Unavailable, Unprocessable
@@ -27,6 +28,8 @@ from ai_stack.service.logs import get_logger
 from ai_stack.service.tracing import span
 
 T = TypeVar("T")
+# A question made ready, of either kind.
+Q = TypeVar("Q", DocsQuery, Query)
 
 #: Paths that one request has checked.
 MAX_CHECKED = 1000
@@ -81,11 +84,13 @@ class Answers:
 
         async def answer() -> tuple[BaseModel, bool]:
             with span("nixos_docs.search", limit=limit, sources=sources):
-                question, degraded = await self._embed(lambda reader: reader.corrected(query))
+                prepared, question, degraded = await self._embed(lambda reader: reader.prepare(query))
 
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
                     similarity = _similarity(pool.vectors, question, lambda vectors: vectors.sections)
-                    outcome = reader.search(query, limit=limit, sources=sources, similarity=similarity)
+                    outcome = reader.search(
+                        query, limit=limit, sources=sources, similarity=similarity, prepared=prepared
+                    )
                     return presenting.docs(query, outcome, pool.catalogue.release, degraded=degraded)
 
                 return await self._run(job), degraded
@@ -103,11 +108,11 @@ class Answers:
 
         async def answer() -> tuple[BaseModel, bool]:
             with span("nixos_docs.search_options", limit=limit):
-                question, degraded = await self._embed(lambda reader: reader.options.text_to_embed(query))
+                prepared, question, degraded = await self._embed(lambda reader: reader.options.prepare(query))
 
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
                     similarity = _similarity(pool.vectors, question, lambda vectors: vectors.options)
-                    outcome = reader.options.search(query, limit=limit, similarity=similarity)
+                    outcome = reader.options.search(query, limit=limit, similarity=similarity, prepared=prepared)
                     rows = [(reader.options.get(number), relevance) for number, relevance in outcome.hits]
                     return presenting.options(query, outcome, rows, pool.catalogue.release, degraded=degraded)
 
@@ -224,23 +229,26 @@ class Answers:
             log.exception("index.unreadable", path=str(pool.info.path))
             raise Unavailable("the index cannot be read") from error
 
-    async def _embed(self, text_of: Callable[[IndexReader], str]) -> tuple[Embedding | None, bool]:
-        """Return the vector of a question, None if there is none to compare; and whether there should be one."""
+    async def _embed(self, prepare: Callable[[IndexReader], Q]) -> tuple[Q | None, Embedding | None, bool]:
+        """Return a question made ready, its vector, and whether there should be one that is not there.
+
+        Without vectors to compare with, the question is not made ready either: one step less.
+        """
         if self._embedder is None:
-            return None, False
+            return None, None, False
         pool = self._library.pool()
         if pool.vectors is None:
-            return None, True
-        text = await self._run(lambda _pool, reader: text_of(reader))
+            return None, None, True
+        prepared = await self._run(lambda _pool, reader: prepare(reader))
         try:
-            embedding = await self._embedder.embed_question(text)
+            embedding = await self._embedder.embed_question(prepared.text_to_embed)
         except ServiceError as error:
             log.info("search.degraded", reason=str(error))
-            return None, True
+            return prepared, None, True
         if embedding.identity != pool.vectors.identity:
             self._model_changed()
-            return None, True
-        return embedding, False
+            return prepared, None, True
+        return prepared, embedding, False
 
 
 def _similarity(

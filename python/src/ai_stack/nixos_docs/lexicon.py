@@ -24,6 +24,7 @@ from ai_stack.nixos_docs.words import STOP_WORDS, bigrams, closest, terms
 Scores = NDArray[np.float32]
 
 _WORD = re.compile(r"[^\W_]+")
+_NAME = re.compile(r"\w\.\w|[a-z][A-Z]")
 _HUMP = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[^\W_]+")
 
 # The usual values: https://www.sqlite.org/fts5.html#the_bm25_function has the same.
@@ -49,12 +50,12 @@ class Field:
 class Query:
     """A question made ready: word stems to look for, and words that were taken for others.
 
-    `text` is the question with these words replaced.
+    `text_to_embed` is the question with these words replaced, and names in it written as words.
     """
 
     stems: tuple[str, ...]
     corrections: dict[str, str]
-    text: str
+    text_to_embed: str
 
 
 def split_words(text: str) -> list[str]:
@@ -176,6 +177,7 @@ class Lexicon:
             if len(pair := first + second) >= _MIN_LETTERS_TO_JOIN and self._is_word(pair)
         ]
         text = _WORD.sub(lambda match: corrections.get(match[0].lower(), match[0]), question)
+        text = " ".join(spaced_words(word) if _NAME.search(word) else word for word in text.split())
         return Query(tuple(dict.fromkeys(stem(word) for word in (*words, *joined))), corrections, text)
 
     def score(self, stems: Iterable[str]) -> Scores:

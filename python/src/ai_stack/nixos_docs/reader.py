@@ -92,6 +92,15 @@ class SearchOutcome:
     corrections: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class DocsQuery:
+    """A question made ready: words to look for, words that were taken for others, the text with these replaced."""
+
+    words: tuple[str, ...]
+    corrections: dict[str, str]
+    text_to_embed: str
+
+
 class IndexReader:
     """One connection to an index file. To be used by one thread at a time.
 
@@ -133,10 +142,11 @@ class IndexReader:
         finally:
             self._database.set_progress_handler(None, 0)
 
-    def corrected(self, question: str) -> str:
-        """Return a question with its misspelt words replaced."""
-        _, corrections = self._corrected(terms(question)[:MAX_TERMS])
-        return _WORD.sub(lambda match: corrections.get(match[0].lower(), match[0]), question)
+    def prepare(self, question: str) -> DocsQuery:
+        """Make a question ready: its words, those that stand nowhere in the index replaced by the nearest that do."""
+        words, corrections = self._corrected(terms(question)[:MAX_TERMS])
+        text = _WORD.sub(lambda match: corrections.get(match[0].lower(), match[0]), question)
+        return DocsQuery(tuple(words), corrections, text)
 
     def search(
         self,
@@ -145,6 +155,7 @@ class IndexReader:
         limit: int,
         sources: Sequence[str] | None = None,
         similarity: NDArray[np.float32] | None = None,
+        prepared: DocsQuery | None = None,
     ) -> SearchOutcome:
         """Find the sections that are most about a question.
 
@@ -158,11 +169,13 @@ class IndexReader:
             limit: most hits to return.
             sources: names of sources to search in; None for all.
             similarity: cosine of each section's vector with the question's, by place; None to go by words alone.
+            prepared: the question from `prepare`, where that is at hand.
 
         Raises:
             SearchTimeout: within `until`, when the time is up.
         """
-        wanted, corrections = self._corrected(terms(question)[:MAX_TERMS])
+        prepared = prepared or self.prepare(question)
+        wanted = prepared.words
         rows = self._rank(wanted, question, sources) if wanted else []
         places = np.fromiter((row[0] - 1 for row in rows), np.int64, len(rows))
         relevance = np.fromiter((row[1] for row in rows), np.float32, len(rows))
@@ -187,7 +200,7 @@ class IndexReader:
             hits.append(
                 Hit(source, path, title, heading, anchor, url, line, content, truncated, float(relevance[place]))
             )
-        return SearchOutcome(hits=tuple(hits), total=total, corrections=corrections)
+        return SearchOutcome(hits=tuple(hits), total=total, corrections=prepared.corrections)
 
     def _rank(
         self, wanted: Sequence[str], question: str, sources: Sequence[str] | None

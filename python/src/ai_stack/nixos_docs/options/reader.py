@@ -8,8 +8,8 @@ import orjson
 from numpy.typing import NDArray
 
 from ai_stack.nixos_docs.catalogue import Catalogue
-from ai_stack.nixos_docs.lexicon import Lexicon
-from ai_stack.nixos_docs.options.search import KIND, OptionOutcome, OptionSearch, question_to_embed
+from ai_stack.nixos_docs.lexicon import Lexicon, Query
+from ai_stack.nixos_docs.options.search import KIND, OptionOutcome, OptionSearch
 
 _COLUMNS = "number, name, type, default_text, example, description, declarations, read_only, alias_of"
 
@@ -43,13 +43,21 @@ class OptionReader:
             Lexicon(database, KIND, len(catalogue.names)), catalogue.tree, catalogue.option_importance
         )
 
-    def text_to_embed(self, question: str) -> str:
-        """Return the text whose vector a question is compared by."""
-        return question_to_embed(self._search.prepare(question))
+    def prepare(self, question: str) -> Query:
+        """Make a question ready; see `Lexicon.prepare`."""
+        return self._search.prepare(question)
 
-    def search(self, question: str, *, limit: int, similarity: NDArray[np.float32] | None = None) -> OptionOutcome:
-        """Find options; see `OptionSearch.search`."""
-        return self._search.search(question, self._search.prepare(question), limit=limit, similarity=similarity)
+    def search(
+        self,
+        question: str,
+        *,
+        limit: int,
+        similarity: NDArray[np.float32] | None = None,
+        prepared: Query | None = None,
+    ) -> OptionOutcome:
+        """Find options; see `OptionSearch.search`. `prepared` is the question from `prepare`, where that is at hand."""
+        prepared = prepared or self._search.prepare(question)
+        return self._search.search(question, prepared, limit=limit, similarity=similarity)
 
     def get(self, number: int) -> OptionRow:
         """Return an option."""

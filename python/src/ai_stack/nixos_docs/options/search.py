@@ -57,13 +57,6 @@ def texts_to_embed(parts: Sequence[str], description: str) -> tuple[str, str]:
     return name, f"{name}: {' '.join(description.split())[:_MAX_DESCRIPTION]}"
 
 
-def question_to_embed(query: Query) -> str:
-    """Return the text whose vector is compared: the corrected question, names in it as words like those of options."""
-    return " ".join(
-        spaced_words(word) if re.search(r"\w\.\w|[a-z][A-Z]", word) else word for word in query.text.split()
-    )
-
-
 class OptionSearch:
     """Searches the options of an index. To be used by one thread at a time.
 
