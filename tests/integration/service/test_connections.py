@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -152,6 +153,21 @@ async def test_a_running_request_is_finished_before_the_service_ends(keys: Keys)
         app[RELEASE].set()
         assert await asyncio.wait_for(request, 10) == 200
         await asyncio.wait_for(ending, 10)
+
+
+async def test_requests_that_wait_to_be_accepted_are_answered_before_the_service_ends(keys: Keys) -> None:
+    app = create_app(toy_settings(keys.path))
+    request = b"GET /items HTTP/1.1\r\nHost: x\r\nX-API-Key: " + keys.read.encode() + b"\r\n\r\n"
+    with contextlib.ExitStack() as sockets:
+        async with running(app) as base:
+            # Without a turn of the event loop in between: only the kernel knows of these connections.
+            waiting = [sockets.enter_context(socket.create_connection(address(base), timeout=5)) for _ in range(20)]
+            for client in waiting:
+                client.sendall(request)
+        for client in waiting:
+            answer = b"".join(iter(lambda client=client: client.recv(65536), b""))  # type: ignore[misc]
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nConnection: close\r\n" in answer
 
 
 async def test_a_request_that_does_not_end_is_cut_off_at_the_bound(keys: Keys) -> None:

@@ -144,6 +144,11 @@ class Health:
         """Whether nothing of the service's own keeps it from serving; its dependencies are not asked."""
         return self._own_obstacle() is None
 
+    @property
+    def draining(self) -> bool:
+        """Whether the service is about to stop."""
+        return self._draining
+
     async def wait_started(self) -> None:
         """Return when start-up has ended."""
         await self._started.wait()

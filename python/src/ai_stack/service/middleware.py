@@ -109,8 +109,13 @@ def _observe(service: "Service") -> Middleware:
 
 
 async def sent_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the request id on streams too, and keep the server's version to ourselves (`on_response_prepare`)."""
+    """Put the request id on streams too, and keep the server's version to ourselves (`on_response_prepare`).
+
+    A service that ends says so, lest a client sends another request on a connection that closes (RFC 9112 section 9.6).
+    """
     response.headers.pop(hdrs.SERVER, None)
+    if request.app[context.SERVICE].health.draining:
+        response.headers[hdrs.CONNECTION] = "close"
     if (identifier := request.get(REQUEST_ID)) is not None:
         response.headers["X-Request-ID"] = identifier
 

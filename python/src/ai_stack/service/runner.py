@@ -32,6 +32,8 @@ EX_CONFIG = os.EX_CONFIG
 LISTEN_BACKLOG = 1024
 #: Seconds that the rest of a refused body is still read, so that the client sees the answer and not a reset.
 LINGERING_TIME = 1.0
+#: Seconds in which a service that ends accepts what waits for it, and again in which it reads the requests.
+ACCEPT_GRACE = 0.05
 
 S = TypeVar("S", bound=ServiceSettings)
 AppFactory = Callable[[S], web.Application]
@@ -115,7 +117,11 @@ async def serving(app: web.Application) -> AsyncIterator[asyncio.Server]:
             yield listener
         finally:
             service.health.drain()
+            # The kernel has accepted connections that we have not; closing the socket now would reset them.
+            await asyncio.sleep(ACCEPT_GRACE)
             listener.close()
+            # What these have sent is to be read before connections without a request are closed.
+            await asyncio.sleep(ACCEPT_GRACE)
     finally:
         await runner.cleanup()
 
