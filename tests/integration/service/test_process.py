@@ -5,16 +5,21 @@ import json
 import os
 import signal
 import socket
+import stat
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from ai_stack.service.runner import serving
+from ai_stack.service.settings import SettingsError
 from support.http import Keys
+
+from .toy import create_app, toy_settings
 
 _PROGRAM = "import toy; from ai_stack.service.runner import run; run(toy.ToySettings, toy.create_app)"
 
@@ -116,6 +121,34 @@ async def test_a_store_that_cannot_be_used_exits_with_78_and_the_reason_in_the_l
     line = json.loads(err.splitlines()[-1])
     assert (line["event"], line["reason"]) == ("service.cannot_start", "the store holds something else")
     assert b"Traceback" not in err
+
+
+async def test_a_socket_of_a_killed_process_is_replaced(tmp_path: Path, keys: Keys) -> None:
+    path = tmp_path / "http.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    async with running_on(path, keys):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
+            assert await _status(session, "http://toy/items", keys.read) == 200
+
+
+async def test_a_socket_that_is_served_or_a_file_is_left_alone(tmp_path: Path, keys: Keys) -> None:
+    path, file = tmp_path / "http.sock", tmp_path / "notes.txt"
+    file.write_text("of value")
+    async with running_on(path, keys):
+        with pytest.raises(SettingsError, match="another process serves"):
+            await running_on(path, keys).__aenter__()
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
+            assert await _status(session, "http://toy/items", keys.read) == 200
+    with pytest.raises(SettingsError, match="not a socket"):
+        await running_on(file, keys).__aenter__()
+    assert file.read_text() == "of value"
+
+
+def running_on(path: Path, keys: Keys) -> AbstractAsyncContextManager[object]:
+    """The toy on a Unix socket, in this process."""
+    return serving(create_app(toy_settings(keys.path, unix_socket=path)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

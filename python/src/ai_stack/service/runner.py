@@ -5,12 +5,15 @@ Exit status: 0 after a drain, 78 (`EX_CONFIG`, sysexits(3)) when the configurati
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
+import socket
+import stat
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -147,9 +150,7 @@ async def _listen(runner: web.AppRunner, service: Service) -> asyncio.Server:
         )
 
     if settings.unix_socket is not None:
-        # A socket that a killed process left behind; that another one serves it is the supervisor's to prevent.
-        with suppress(FileNotFoundError):
-            settings.unix_socket.unlink()
+        await asyncio.to_thread(_remove_stale_socket, settings.unix_socket)
         listener = await loop.create_unix_server(accept, str(settings.unix_socket), backlog=LISTEN_BACKLOG)
         # nginx connects as another user of the same group; the directory decides who reaches it.
         settings.unix_socket.chmod(0o660)
@@ -161,6 +162,25 @@ async def _listen(runner: web.AppRunner, service: Service) -> asyncio.Server:
         for sock in listener.sockets:
             log.info("service.listening", address=sock.getsockname()[0], port=sock.getsockname()[1])
     return listener
+
+
+def _remove_stale_socket(path: Path) -> None:
+    """Remove the socket that a killed process left behind. Blocks.
+
+    Raises:
+        SettingsError: it is none, or somebody serves it.
+    """
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except OSError:
+        return  # to listen there will say what is wrong, if anything
+    if not is_socket:
+        raise SettingsError(f"unix_socket: {path} exists and is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # whether somebody listens is known at once
+        if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise SettingsError(f"unix_socket: another process serves {path}")
+    path.unlink()
 
 
 class _Refusal(asyncio.Protocol):
