@@ -108,7 +108,7 @@ def endpoint(
         rate: class of the rate limit, None for no limit.
         body, query, path_params: models; the handler gets each declared one as keyword `body`, `query`, `path`.
         response: type of the answer, for the OpenAPI document (a model or any type that pydantic can describe).
-        errors: statuses beside those that follow from the declaration itself.
+        errors: statuses beside those that follow from the declaration itself; a further success is listed here, too.
         max_body_bytes: in place of the service's setting.
         streaming: the answer may take longer than `request_timeout`.
     """

@@ -111,7 +111,8 @@ class McpServer:
             max_body_bytes=MAX_BODY_BYTES,
             summary="Model Context Protocol over streamable HTTP",
             tags=("mcp",),
-            errors=(403, 406, 413, 415),
+            # 202 is the answer to a notification.
+            errors=(202, 400, 403, 406, 408, 413, 415),
         )
         async def mcp(request: web.Request) -> web.Response:
             """JSON-RPC 2.0; one request, one answer, no sessions."""

@@ -60,7 +60,7 @@ def document(service: "Service") -> dict[str, Any]:
 
 
 def statuses(target: Endpoint) -> tuple[int, ...]:
-    """Return every status other than success that an endpoint can answer with, ascending."""
+    """Return every status beside its usual success that an endpoint can answer with, ascending."""
     found = {*target.errors, 500, 504}
     if target.streaming:
         found.discard(504)
@@ -91,7 +91,10 @@ def _operation(service: "Service", target: Endpoint, schemas: dict[str, Any]) ->
         "responses": {
             str(target.response_status): success,
             **{
-                str(status): {"description": HTTPStatus(status).phrase, "content": error_content}
+                str(status): {
+                    "description": HTTPStatus(status).phrase,
+                    **({"content": error_content} if status >= HTTPStatus.BAD_REQUEST else {}),
+                }
                 for status in statuses(target)
                 if status != target.response_status
             },
