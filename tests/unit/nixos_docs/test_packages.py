@@ -10,11 +10,11 @@ from ai_stack.nixos_docs.reader import IndexReader
 
 def attributes(reader: IndexReader, question: str) -> list[str]:
     outcome = reader.packages.search(question, limit=10)
-    return [reader.packages.get(number).attribute for number, _ in outcome.hits]
+    return [package.attribute for package in reader.packages.get([number for number, _ in outcome.hits])]
 
 
 def test_all_forms_of_the_file_are_read(full_reader: IndexReader) -> None:
-    assert [full_reader.packages.get(number) for number in range(4)] == [
+    assert full_reader.packages.get(range(4)) == [
         Package("haskellPackages.ripgrep", "ripgrep", "0.1", "", "", ("bsd3",), ""),
         Package("hello", "hello", "2.12.1", "Program that greets", "", ("GPL",), ""),
         Package(

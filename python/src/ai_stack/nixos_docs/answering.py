@@ -113,7 +113,7 @@ class Answers:
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
                     similarity = _similarity(pool.vectors, question, lambda vectors: vectors.options)
                     outcome = reader.options.search(query, limit=limit, similarity=similarity, prepared=prepared)
-                    rows = [(reader.options.get(number), relevance) for number, relevance in outcome.hits]
+                    rows = reader.options.get([number for number, _ in outcome.hits])
                     return presenting.options(query, outcome, rows, pool.catalogue.release, degraded=degraded)
 
                 return await self._run(job), degraded
@@ -135,7 +135,7 @@ class Answers:
 
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
                     outcome = reader.packages.search(query, limit=limit)
-                    rows = [(reader.packages.get(number), relevance) for number, relevance in outcome.hits]
+                    rows = reader.packages.get([number for number, _ in outcome.hits])
                     return presenting.packages(query, outcome, rows, pool.catalogue.release)
 
                 return await self._run(job), False
@@ -159,8 +159,8 @@ class Answers:
                 raise NotFound(presenting.missing(check_text(catalogue, name), catalogue.release))
             below = [number for number in node.options() if number != node.option]
             below.sort(key=lambda number: (catalogue.names[number].count("."), number))
-            option = reader.options.get(node.option) if node.option is not None else None
-            children = [reader.options.get(number) for number in below[:MAX_CHILDREN]]
+            option = reader.options.get([node.option])[0] if node.option is not None else None
+            children = reader.options.get(below[:MAX_CHILDREN])
             return presenting.option(join_path(node.path()), option, children, len(below), catalogue.release)
 
         return await self._run(job)

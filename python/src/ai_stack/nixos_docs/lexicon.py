@@ -16,10 +16,11 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+import orjson
 import snowballstemmer  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from ai_stack.nixos_docs.words import STOP_WORDS, bigrams, closest, terms
+from ai_stack.nixos_docs.words import STOP_WORDS, bigrams, closest, edit_limit, terms
 
 Scores = NDArray[np.float32]
 
@@ -32,7 +33,6 @@ _K1 = 1.2
 
 _MIN_LETTERS_TO_CORRECT = 4
 _MIN_LETTERS_TO_JOIN = 5
-_CORRECTION_CANDIDATES = 100
 
 #: Words of a question that are looked for.
 MAX_WORDS = 48
@@ -94,9 +94,7 @@ def ddl(kind: str) -> str:
     return f"""
     CREATE TABLE {kind}_terms (term TEXT PRIMARY KEY, numbers BLOB NOT NULL, scores BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE {kind}_words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE, texts INTEGER NOT NULL);
-    CREATE VIRTUAL TABLE {kind}_words_bigrams USING fts5(
-        bigrams, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '^$'"
-    );
+    CREATE TABLE {kind}_pairs (pair TEXT PRIMARY KEY, words BLOB NOT NULL) WITHOUT ROWID;
     """
 
 
@@ -139,11 +137,15 @@ def write_lexicon(
             f"INSERT INTO {kind}_terms VALUES (?, ?, ?)",  # noqa: S608 - a constant of the caller
             (term, np.asarray(numbers, "<u4").tobytes(), np.asarray(scores, "<f4").tobytes()),
         )
-    for place, word in enumerate(sorted(word for word in vocabulary if word.isalpha() and len(word) > 2), start=1):
+    pairs: defaultdict[str, list[int]] = defaultdict(list)
+    for place, word in enumerate(sorted(word for word in vocabulary if word.isalpha() and len(word) > 2)):
         database.execute(f"INSERT INTO {kind}_words VALUES (?, ?, ?)", (place, word, vocabulary[word]))  # noqa: S608
+        for pair in set(bigrams(word)):
+            pairs[pair].append(place)
+    for pair in sorted(pairs):
         database.execute(
-            f"INSERT INTO {kind}_words_bigrams (rowid, bigrams) VALUES (?, ?)",  # noqa: S608
-            (place, " ".join(bigrams(word))),
+            f"INSERT INTO {kind}_pairs VALUES (?, ?)",  # noqa: S608
+            (pair, np.asarray(pairs[pair], "<u4").tobytes()),
         )
 
 
@@ -168,50 +170,63 @@ class Lexicon:
         (`time zone`, `git-ea`) are looked for as that word, too.
         """
         raw = terms(" ".join(split_words(question)))[:MAX_WORDS]
-        corrections = {word: near for word in raw if (near := self._correction(word)) is not None}
-        words = [corrections.get(word, word) for word in raw]
         neighbours = [word.lower() for word in _WORD.findall(question)][: 2 * MAX_WORDS]
-        joined = [
-            pair
-            for first, second in pairwise(neighbours)
-            if len(pair := first + second) >= _MIN_LETTERS_TO_JOIN and self._is_word(pair)
-        ]
+        joined = [pair for pair in map("".join, pairwise(neighbours)) if len(pair) >= _MIN_LETTERS_TO_JOIN]
+        known = self._among("words", "word", [*raw, *joined])
+        doubtful = [word for word in raw if len(word) >= _MIN_LETTERS_TO_CORRECT and word.isalpha()]
+        doubtful = [word for word in doubtful if word not in known]
+        stems = self._among("terms", "term", [stem(word) for word in doubtful])
+        corrections = {
+            word: near
+            for word in doubtful
+            if stem(word) not in stems and (near := closest(word, self._similar(word))) is not None
+        }
+        words = [corrections.get(word, word) for word in raw]
         text = _WORD.sub(lambda match: corrections.get(match[0].lower(), match[0]), question)
         text = " ".join(spaced_words(word) if _NAME.search(word) else word for word in text.split())
-        return Query(tuple(dict.fromkeys(stem(word) for word in (*words, *joined))), corrections, text)
+        wanted = (*words, *(pair for pair in joined if pair in known))
+        return Query(tuple(dict.fromkeys(map(stem, wanted))), corrections, text)
 
     def score(self, stems: Iterable[str]) -> Scores:
         """Return the score of every text, 0 for those that hold none of the words."""
         total = np.zeros(self._size, np.float32)
-        for term in stems:
-            row = self._database.execute(
-                f"SELECT numbers, scores FROM {self._kind}_terms WHERE term = ?",  # noqa: S608
-                (term,),
-            ).fetchone()
-            if row is not None:
-                total[np.frombuffer(row[0], "<u4")] += np.frombuffer(row[1], "<f4")
+        rows = self._database.execute(
+            f"SELECT numbers, scores FROM {self._kind}_terms"  # noqa: S608
+            " WHERE term IN (SELECT value FROM json_each(?)) ORDER BY term",
+            (orjson.dumps(list(stems)).decode(),),
+        ).fetchall()
+        for numbers, scores in rows:
+            total[np.frombuffer(numbers, "<u4")] += np.frombuffer(scores, "<f4")
         return total
 
-    def _is_word(self, word: str) -> bool:
-        found = self._database.execute(
-            f"SELECT 1 FROM {self._kind}_words WHERE word = ?",  # noqa: S608
-            (word,),
-        ).fetchone()
-        return found is not None
-
-    def _correction(self, word: str) -> str | None:
-        if len(word) < _MIN_LETTERS_TO_CORRECT or not word.isalpha() or self._is_word(word):
-            return None
-        known = self._database.execute(
-            f"SELECT 1 FROM {self._kind}_terms WHERE term = ?",  # noqa: S608
-            (stem(word),),
-        ).fetchone()
-        if known is not None:
-            return None
-        pairs = " OR ".join('"' + pair.replace('"', '""') + '"' for pair in dict.fromkeys(bigrams(word)))
-        candidates = self._database.execute(
-            f"SELECT word, texts FROM {self._kind}_words_bigrams AS b JOIN {self._kind}_words AS w ON w.id = b.rowid"  # noqa: S608
-            f" WHERE b.{self._kind}_words_bigrams MATCH ? ORDER BY rank LIMIT ?",
-            (pairs, _CORRECTION_CANDIDATES),
+    def _among(self, table: str, column: str, values: Sequence[str]) -> set[str]:
+        """Return those of the values that stand in a column. One query: each lets other threads in between."""
+        if not values:
+            return set()
+        rows = self._database.execute(
+            f"SELECT {column} FROM {self._kind}_{table} WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (orjson.dumps(values).decode(),),
         ).fetchall()
-        return closest(word, candidates)
+        return {value for (value,) in rows}
+
+    def _similar(self, word: str) -> list[tuple[str, int]]:
+        """Return the words that may be within the number of edits that `closest` allows.
+
+        An edit changes at most three of a word's pairs of letters, so that all others are shared (the filter of
+        Ukkonen, "Approximate string-matching with q-grams and maximal matches", TCS 92, 1992).
+        """
+        pairs = set(bigrams(word))
+        rows = self._database.execute(
+            f"SELECT words FROM {self._kind}_pairs WHERE pair IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (orjson.dumps(sorted(pairs)).decode(),),
+        ).fetchall()
+        found = [np.frombuffer(words, "<u4") for (words,) in rows]
+        if not found:
+            return []
+        shared = np.bincount(np.concatenate(found))
+        near = np.flatnonzero(shared >= max(1, len(pairs) - 3 * edit_limit(word)))
+        return self._database.execute(
+            f"SELECT word, texts FROM {self._kind}_words WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
+            " AND length(word) BETWEEN ? AND ?",
+            (orjson.dumps(near.tolist()).decode(), len(word) - edit_limit(word), len(word) + edit_limit(word)),
+        ).fetchall()

@@ -52,14 +52,17 @@ def docs(query: str, outcome: SearchOutcome, release: str | None, *, degraded: b
 
 
 def options(
-    query: str, outcome: OptionOutcome, rows: Sequence[tuple[OptionRow, float]], release: str | None, *, degraded: bool
+    query: str, outcome: OptionOutcome, rows: Sequence[OptionRow], release: str | None, *, degraded: bool
 ) -> OptionSearchResponse:
     """Return the answer to a search for options."""
     return OptionSearchResponse(
         query=query,
         release=release,
         total=outcome.total,
-        options=[FoundOption(**_item(row).model_dump(), relevance=round(relevance, 4)) for row, relevance in rows],
+        options=[
+            FoundOption(**_item(row).model_dump(), relevance=round(relevance, 4))
+            for row, (_, relevance) in zip(rows, outcome.hits, strict=True)
+        ],
         degraded=degraded,
         corrections=outcome.corrections,
     )
@@ -117,7 +120,7 @@ def checked(verdicts: Sequence[Verdict], release: str | None, *, truncated: bool
 
 
 def packages(
-    query: str, outcome: PackageOutcome, rows: Sequence[tuple[Package, float]], release: str | None
+    query: str, outcome: PackageOutcome, rows: Sequence[Package], release: str | None
 ) -> PackageSearchResponse:
     """Return the answer to a search for packages."""
     return PackageSearchResponse(
@@ -135,7 +138,7 @@ def packages(
                 main_program=package.main_program or None,
                 relevance=round(relevance, 4),
             )
-            for package, relevance in rows
+            for package, (_, relevance) in zip(rows, outcome.hits, strict=True)
         ],
         corrections=outcome.corrections,
     )

@@ -55,13 +55,7 @@ CREATE TABLE package_names (
 {lexicon.ddl("package")}
 """
 
-FULL_TEXT_TABLES = (
-    "sections_text",
-    "documents_text",
-    "words_bigrams",
-    "option_words_bigrams",
-    "package_words_bigrams",
-)
+FULL_TEXT_TABLES = ("sections_text", "documents_text", "words_bigrams")
 
 #: Collections with a lexicon.
 LEXICONS = ("option", "package")

@@ -75,6 +75,11 @@ def edit_distance(left: str, right: str, limit: int) -> int:
     return min(row[-1], limit + 1)
 
 
+def edit_limit(word: str) -> int:
+    """Return the number of edits that a misspelling of this length may be away from what was meant."""
+    return 1 if len(word) < 8 else 2
+
+
 def closest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
     """Return the word that somebody who typed `word` most likely meant, None if none is near.
 
@@ -84,7 +89,7 @@ def closest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
         word: lower case.
         candidates: words with the number of sections that hold them.
     """
-    limit = 1 if len(word) < 8 else 2
+    limit = edit_limit(word)
     pairs = set(bigrams(word))
     best: tuple[float, float, int, str] | None = None
     for candidate, sections in candidates:

@@ -1,6 +1,7 @@
 """Reads the options of an index."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,20 +60,35 @@ class OptionReader:
         prepared = prepared or self._search.prepare(question)
         return self._search.search(question, prepared, limit=limit, similarity=similarity)
 
-    def get(self, number: int) -> OptionRow:
-        """Return an option."""
-        number, name, type_, default, example, description, declarations, read_only, alias_of = self._database.execute(
-            f"SELECT {_COLUMNS} FROM options WHERE number = ?",  # noqa: S608 - constants
-            (number,),
-        ).fetchone()
-        return OptionRow(
-            number=number,
-            name=name,
-            type=type_,
-            default=default,
-            example=example,
-            description=description,
-            declarations=tuple(orjson.loads(declarations)),
-            read_only=bool(read_only),
-            alias_of=alias_of,
-        )
+    def get(self, numbers: Sequence[int]) -> list[OptionRow]:
+        """Return options, in the order of their numbers as given."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM options WHERE number IN (SELECT value FROM json_each(?))",  # noqa: S608 - constants
+            (orjson.dumps(list(numbers)).decode(),),
+        ).fetchall()
+        options = {row[0]: _row(*row) for row in rows}
+        return [options[number] for number in numbers]
+
+
+def _row(
+    number: int,
+    name: str,
+    kind: str,
+    default: str | None,
+    example: str | None,
+    description: str,
+    declarations: str,
+    read_only: int,
+    alias_of: str,
+) -> OptionRow:
+    return OptionRow(
+        number=number,
+        name=name,
+        type=kind,
+        default=default,
+        example=example,
+        description=description,
+        declarations=tuple(orjson.loads(declarations)),
+        read_only=bool(read_only),
+        alias_of=alias_of,
+    )

@@ -1,6 +1,7 @@
 """Reads the packages of an index."""
 
 import sqlite3
+from collections.abc import Sequence
 
 import orjson
 
@@ -25,19 +26,23 @@ class PackageReader:
         """Find packages; see `PackageSearch.search`."""
         return self._search.search(question, limit=limit)
 
-    def get(self, number: int) -> Package:
-        """Return a package."""
-        attribute, name, version, description, homepage, licenses, main_program = self._database.execute(
-            "SELECT attribute, name, version, description, homepage, licenses, main_program FROM packages"
-            " WHERE number = ?",
-            (number,),
-        ).fetchone()
-        return Package(
-            attribute=attribute,
-            name=name,
-            version=version,
-            description=description,
-            homepage=homepage,
-            licenses=tuple(orjson.loads(licenses)),
-            main_program=main_program,
-        )
+    def get(self, numbers: Sequence[int]) -> list[Package]:
+        """Return packages, in the order of their numbers as given."""
+        rows = self._database.execute(
+            "SELECT number, attribute, name, version, description, homepage, licenses, main_program FROM packages"
+            " WHERE number IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(list(numbers)).decode(),),
+        ).fetchall()
+        packages = {
+            number: Package(
+                attribute=attribute,
+                name=name,
+                version=version,
+                description=description,
+                homepage=homepage,
+                licenses=tuple(orjson.loads(licenses)),
+                main_program=main_program,
+            )
+            for number, attribute, name, version, description, homepage, licenses, main_program in rows
+        }
+        return [packages[number] for number in numbers]
