@@ -71,7 +71,35 @@ async def test_openai_clients_get_their_shape_and_true_usage(embeddings: Api, re
     assert [(item["object"], item["index"]) for item in content["data"]] == [("embedding", i) for i in range(5)]
     assert close([item["embedding"] for item in content["data"]], unit_length(reference.pooled[:5]))
     tokens = sum(reference.tokens[:5])
-    assert content["usage"] == {"prompt_tokens": tokens, "total_tokens": tokens}
+    assert content["usage"] == {"prompt_tokens": tokens, "total_tokens": tokens, "truncated_texts": 0}
+
+
+async def test_usage_counts_the_texts_that_were_cut_or_they_are_refused(embeddings: Api, reference: Reference) -> None:
+    long = reference.texts[reference.truncated.index(True)]
+    answer = await embeddings("POST", "/v1/embeddings", json={"input": ["a", long]})
+    assert answer.json["usage"] == {"prompt_tokens": 3 + 256, "total_tokens": 3 + 256, "truncated_texts": 1}
+    refused = await embeddings("POST", "/v1/embeddings", json={"input": ["a", long], "truncate": False})
+    assert refused.status == 422
+    assert refused.json["error"]["message"] == "input 1 is longer than the model's 256 tokens"
+
+
+@pytest.mark.parametrize(("path", "field"), [("/embed", "inputs"), ("/v1/embeddings", "input")])
+async def test_headers_say_where_the_time_went_and_what_was_kept(embeddings: Api, path: str, field: str) -> None:
+    first = (await embeddings("POST", path, json={field: ["kept", "word " * 300]})).headers
+    parts = [part.split(";dur=") for part in first["Server-Timing"].split(", ")]
+    assert [name for name, _ in parts] == ["tokenize", "queue", "infer"]
+    assert all(float(milliseconds) > 0 for _, milliseconds in parts)
+    assert (first["X-Tokens"], first["X-Truncated-Texts"], first["X-Cached-Texts"]) == ("259", "1", "0")
+    again = (await embeddings("POST", path, json={field: ["kept", "new"]})).headers
+    assert (again["X-Tokens"], again["X-Truncated-Texts"], again["X-Cached-Texts"]) == ("6", "0", "1")
+    kept = (await embeddings("POST", path, json={field: ["kept"]})).headers
+    assert kept["Server-Timing"] == "tokenize;dur=0.000, queue;dur=0.000, infer;dur=0.000"
+
+
+async def test_a_kept_vector_is_the_computed_one_bit_by_bit(embeddings: Api) -> None:
+    answers = [await embeddings("POST", "/embed", json={"inputs": "the same"}) for _ in range(2)]
+    assert [answer.headers["X-Cached-Texts"] for answer in answers] == ["0", "1"]
+    assert answers[0].body == answers[1].body
 
 
 async def test_base64_holds_the_same_numbers(embeddings: Api, reference: Reference) -> None:

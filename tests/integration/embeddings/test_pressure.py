@@ -1,6 +1,7 @@
 """Loading, overload, deadlines and callers that leave."""
 
 import asyncio
+import string
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -56,6 +57,11 @@ async def queue_tokens(api: Api) -> float:
     return float(line.rsplit(" ", 1)[1])
 
 
+def distinct(text: str, count: int) -> list[str]:
+    """Texts of equal length; equal texts would be computed once."""
+    return [f"{text} {letter}" for letter in string.ascii_letters[:count]]
+
+
 async def test_until_the_model_is_loaded_everything_but_health_is_503(
     make_settings: MakeSettings, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +102,7 @@ async def test_a_full_queue_answers_429_with_a_time_to_come_back(
         first = asyncio.create_task(api("POST", "/embed", json={"inputs": "one two three four five six"}))
         already = gate.texts
         await until(lambda: gate.texts > already)
-        refused = await api("POST", "/embed", json={"inputs": "one two three four five six"})
+        refused = await api("POST", "/embed", json={"inputs": "six five four three two one"})
         assert refused.status == 429
         assert int(refused.headers["Retry-After"]) >= 1
         gate.opened.set()
@@ -111,7 +117,7 @@ async def test_a_request_past_its_deadline_is_504_and_its_rest_is_not_computed(
     async with serving(settings, keys.read) as api:
         gate.opened.clear()
         before = gate.texts
-        answer = await api("POST", "/embed", json={"inputs": ["one two three"] * 20})
+        answer = await api("POST", "/embed", json={"inputs": distinct("one two", 20)})
         assert answer.status == 504
         assert await queue_tokens(api) == 0
         gate.opened.set()
@@ -124,7 +130,7 @@ async def test_work_of_a_client_that_left_is_dropped(make_settings: MakeSettings
     async with serving(settings, keys.read) as api:
         gate.opened.clear()
         before = gate.texts
-        leaving = asyncio.create_task(api("POST", "/embed", json={"inputs": ["one two three"] * 20}))
+        leaving = asyncio.create_task(api("POST", "/embed", json={"inputs": distinct("one two", 20)}))
         await until(lambda: gate.texts > before)
         leaving.cancel()
         async with asyncio.timeout(DEADLINE):
@@ -142,7 +148,9 @@ async def test_a_bulk_request_does_not_hold_up_a_single_text(
     async with serving(settings, keys.read) as api:
         gate.opened.clear()
         before = gate.texts
-        bulk = asyncio.create_task(api("POST", "/embed", json={"inputs": ["lorem ipsum dolor sit amet " * 20] * 32}))
+        bulk = asyncio.create_task(
+            api("POST", "/embed", json={"inputs": distinct("lorem ipsum dolor sit amet " * 20, 32)})
+        )
         await until(lambda: gate.texts > before)
         single = asyncio.create_task(api.with_key(keys.write)("POST", "/embed", json={"inputs": "short"}))
         async with asyncio.timeout(DEADLINE):

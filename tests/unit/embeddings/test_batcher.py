@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_stack.embeddings.batcher import Batcher, BatchReport
-from ai_stack.embeddings.engine import TokenIds, Vectors
+from ai_stack.embeddings.batcher import Batcher, BatchReport, Computed
+from ai_stack.embeddings.engine import TokenIds
 from ai_stack.service.errors import Unavailable
 from unit.embeddings.engines import DIMENSIONS, FakeEngine, ManualExecutor, expected
 
@@ -34,7 +34,7 @@ class Bench:
             clock=lambda: self.time,
         )
 
-    def submit(self, texts: Sequence[TokenIds], client: str = "client") -> asyncio.Task[Vectors]:
+    def submit(self, texts: Sequence[TokenIds], client: str = "client") -> asyncio.Task[Computed]:
         return asyncio.create_task(self.batcher.submit(texts, client=client))
 
     async def run_all(self) -> None:
@@ -54,7 +54,8 @@ def text(*ids: int) -> TokenIds:
     return np.array(ids, dtype=np.int64)
 
 
-def assert_right(vectors: Vectors, texts: Sequence[TokenIds]) -> None:
+def assert_right(computed: Computed, texts: Sequence[TokenIds]) -> None:
+    vectors = computed.vectors
     assert vectors.dtype == np.float32
     assert vectors.tolist() == [expected(each) for each in texts]
 
@@ -188,8 +189,9 @@ async def test_waiting_and_batches_are_reported() -> None:
     await settle()
     bench.time = 2.5
     await bench.run_all()
-    await asyncio.gather(first, second)
+    computed = await asyncio.gather(first, second)
     assert bench.waits == [0.0, 2.5]
+    assert [(each.queue_seconds, each.infer_seconds) for each in computed] == [(0.0, 2.5), (2.5, 0.0)]
     assert [(report.texts, report.tokens, report.padded_tokens) for report in bench.reports] == [
         (1, 1, 1),
         (2, 5, 6),
@@ -217,8 +219,8 @@ def test_nothing_is_lost_doubled_or_mixed_up_whenever_callers_leave(
 
     async def scenario() -> None:
         bench = Bench(workers=workers, batch_tokens=batch_tokens)
-        tasks: list[tuple[asyncio.Task[Vectors], list[TokenIds]]] = []
-        patience: dict[asyncio.Task[Vectors], int] = {}
+        tasks: list[tuple[asyncio.Task[Computed], list[TokenIds]]] = []
+        patience: dict[asyncio.Task[Computed], int] = {}
         arrivals = list(requests)
         order = iter(choices)
         number = 0

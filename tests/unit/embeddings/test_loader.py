@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ai_stack.embeddings.cache import ENTRY_OVERHEAD
 from ai_stack.embeddings.export import onnx_path
 from ai_stack.embeddings.loader import ModelLoader, ModelStatus, load_model
 from ai_stack.embeddings.metrics import EmbeddingsMetrics
@@ -19,6 +20,7 @@ from ai_stack.service.metrics import ServiceMetrics
 from support.tiny_bert import write_model
 
 DEADLINE = 20.0
+ENTRY = 12 * 4 + ENTRY_OVERHEAD
 
 
 @dataclass
@@ -75,7 +77,7 @@ async def test_before_the_model_is_there_health_says_loading_and_requests_get_50
         with pytest.raises(Unavailable, match="is loading") as caught:
             _ = made.loader.embedder
         assert caught.value.headers["Retry-After"] == "2"
-        made.loader.report_queue()
+        made.loader.report_gauges()
 
 
 async def test_a_loaded_model_embeds_and_says_so(tmp_path: Path) -> None:
@@ -91,8 +93,12 @@ async def test_a_loaded_model_embeds_and_says_so(tmp_path: Path) -> None:
         assert raw.tokens == unit.tokens == 3 + 5
         assert np.allclose(np.linalg.norm(unit.vectors, axis=1), 1)
         assert np.allclose(raw.vectors / np.linalg.norm(raw.vectors, axis=1, keepdims=True), unit.vectors)
-        made.loader.report_queue()
-        assert "embeddings_tokens_total 16" in made.metrics.render()[0].decode()
+        made.loader.report_gauges()
+        assert raw.cached == 0
+        assert unit.cached == 2
+        text = made.metrics.render()[0].decode()
+        for line in ("tokens_total 8", "cache_hits_total 2", "cache_misses_total 2", f"cache_bytes {2 * ENTRY}"):
+            assert f"\nembeddings_{line}\n" in text
         assert made.sleeps == []
 
 
@@ -149,6 +155,33 @@ async def test_a_text_too_long_is_cut_and_counted_or_refused(tmp_path: Path) -> 
             await embed(made.loader, "a", "a b c d e f g h i", truncate=False)
 
 
+async def test_a_kept_vector_is_refused_like_a_computed_one_when_its_text_is_too_long(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    async with bench(tmp_path) as made:
+        made.loader.start()
+        await made.settled()
+        for long in ("a b c d e f g h i", "a b c d e f g h i"):
+            with pytest.raises(Unprocessable, match="input 2 is longer"):
+                await embed(made.loader, "a", "a", long, truncate=False)
+            assert (await embed(made.loader, long)).truncated == 1
+
+
+async def test_equal_texts_are_computed_once_and_all_are_answered(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    async with bench(tmp_path, cache_bytes=0) as made:
+        made.loader.start()
+        await made.settled()
+        one = await embed(made.loader, "a b", "a", "a b", "a b")
+        assert one.tokens == 4 + 3 + 4 + 4
+        assert one.cached == 0
+        assert np.array_equal(one.vectors[0], one.vectors[2])
+        assert not np.allclose(one.vectors[0], one.vectors[1])
+        several = await asyncio.gather(*(embed(made.loader, "c d") for _ in range(20)))
+        assert all(np.array_equal(each.vectors, several[0].vectors) for each in several)
+        await embed(made.loader, "c d")
+        assert "\nembeddings_tokens_total 15\n" in made.metrics.render()[0].decode()
+
+
 async def test_a_full_queue_refuses(tmp_path: Path) -> None:
     write_model(tmp_path / "model")
     async with bench(tmp_path, max_queue_tokens=8) as made:
@@ -157,7 +190,7 @@ async def test_a_full_queue_refuses(tmp_path: Path) -> None:
         first = asyncio.create_task(embed(made.loader, "a b c d e f"))
         await asyncio.sleep(0)
         with pytest.raises(TooManyRequests):
-            await embed(made.loader, "a b c d e f", "a b c d e f", "a b c d e f")
+            await embed(made.loader, "a b c d e g", "a b c d e h", "a b c d e i")
         assert (await first).tokens == 8
 
 

@@ -21,7 +21,7 @@ def create_app(settings: EmbeddingsSettings) -> web.Application:
     """
     service = Service(name="embeddings", metrics_prefix="embeddings", settings=settings, healthy_word="ok")
     loader = ModelLoader(settings, service.health, EmbeddingsMetrics(service.metrics))
-    service.metrics.on_scrape(loader.report_queue)
+    service.metrics.on_scrape(loader.report_gauges)
     service.add_routes(ROUTES)
     service.add_resource(_model)
     app = service.build()

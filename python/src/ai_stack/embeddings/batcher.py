@@ -32,6 +32,18 @@ class BatchReport:
     """Time in the engine."""
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What became of a request."""
+
+    vectors: Vectors
+    """One row per text, in their order, not scaled to unit length."""
+    queue_seconds: float
+    """From its arrival until its first text was taken by a worker."""
+    infer_seconds: float
+    """From then until its last vector was there."""
+
+
 class _Job(Flow):
     """A request in the batcher."""
 
@@ -108,8 +120,8 @@ class Batcher:
         """Texts that wait for a worker."""
         return len(self._queue)
 
-    async def submit(self, texts: Sequence[TokenIds], *, client: str) -> Vectors:
-        """Return one row per text, in their order, not scaled to unit length.
+    async def submit(self, texts: Sequence[TokenIds], *, client: str) -> Computed:
+        """Return the vectors of texts.
 
         When the caller is cancelled, what has not begun yet never will.
 
@@ -133,9 +145,11 @@ class Batcher:
             self._dispatch()
             with span("embeddings.queue", texts=len(texts)):
                 await job.started
-            self._on_wait(self._clock() - submitted)
+            started = self._clock()
+            self._on_wait(started - submitted)
             with span("embeddings.infer", texts=len(texts)):
-                return await job.done
+                vectors = await job.done
+            return Computed(vectors, started - submitted, self._clock() - started)
         finally:
             self._queue.close(job)
             self._jobs.discard(job)

@@ -91,10 +91,10 @@ class ModelLoader:
         if self._embedder is not None:
             await self._embedder.close()
 
-    def report_queue(self) -> None:
-        """Bring the metrics of the queue up to date."""
+    def report_gauges(self) -> None:
+        """Bring the metrics of the queue and the cache up to date."""
         if self._embedder is not None:
-            self._embedder.report_queue()
+            self._embedder.report_gauges()
 
     async def _load(self) -> None:
         for attempt in range(1, self._settings.load_attempts + 1):
@@ -120,6 +120,7 @@ class ModelLoader:
             workers=settings.workers,
             batch_tokens=settings.batch_tokens,
             max_queue_tokens=settings.max_queue_tokens,
+            cache_bytes=settings.cache_bytes,
             metrics=self._metrics,
         )
         self.status = ModelStatus.READY

@@ -29,8 +29,11 @@ class EmbeddingsMetrics:
         self._tokenize = metrics.histogram(
             "embeddings_tokenize_seconds", "Time from a request's texts to their tokens.", _SECONDS
         )
+        self._hits = metrics.counter("embeddings_cache_hits_total", "Texts whose vectors were kept from before.")
+        self._misses = metrics.counter("embeddings_cache_misses_total", "Texts that were looked for and not kept.")
+        self._cache_bytes = metrics.gauge("embeddings_cache_bytes", "Memory that kept vectors take.")
         # rate() sees the first increase only of a series that existed before it.
-        for counter in (self._tokens, self._padding, self._truncated):
+        for counter in (self._tokens, self._padding, self._truncated, self._hits, self._misses):
             counter.add({}, 0)
 
     def loaded(self, seconds: float) -> None:
@@ -52,6 +55,15 @@ class EmbeddingsMetrics:
         self._inference.observe({}, report.seconds)
         self._tokens.add({}, report.tokens)
         self._padding.add({}, report.padded_tokens - report.tokens)
+
+    def looked_up(self, hits: int, misses: int) -> None:
+        """The texts of a request were looked for among those kept."""
+        self._hits.add({}, hits)
+        self._misses.add({}, misses)
+
+    def cache(self, size: int) -> None:
+        """Present size of the cache, bytes."""
+        self._cache_bytes.set({}, size)
 
     def queue(self, texts: int, tokens: int) -> None:
         """Present size of the queue."""

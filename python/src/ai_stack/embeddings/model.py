@@ -75,6 +75,12 @@ class ModelSpec:
         return self.config.hidden_size
 
     @property
+    def identity(self) -> str:
+        """Everything that determines the vector of a text, as one string."""
+        facts = (self.weights_sha256, self.pooling, self.lowercase, self.max_sequence_length, self.config)
+        return "\n".join(str(fact) for fact in facts)
+
+    @property
     def weights(self) -> Path:
         """The safetensors file."""
         return self.directory / WEIGHTS_FILE

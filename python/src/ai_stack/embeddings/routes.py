@@ -39,7 +39,7 @@ async def embed(request: web.Request, body: EmbedRequest) -> web.Response:
     """Answers with one vector per text, in their order; a single text gives a list of one."""
     texts = checked_texts(body.inputs, "inputs", request.app[SETTINGS])
     embedded = await _embed(request, texts, normalize=body.normalize, truncate=body.truncate)
-    return json_response(embedded.vectors)
+    return json_response(embedded.vectors, headers=_facts(embedded))
 
 
 @endpoint(
@@ -49,18 +49,18 @@ async def embed(request: web.Request, body: EmbedRequest) -> web.Response:
     rate="ingest",
     body=OpenAIEmbeddingsRequest,
     response=OpenAIEmbeddingsResponse,
-    errors=(503,),
+    errors=(422, 503),
     error_format="openai",
     summary="Vectors of texts, as OpenAI's API gives them",
     tags=("openai",),
 )
 async def create_embeddings(request: web.Request, body: OpenAIEmbeddingsRequest) -> web.Response:
-    """Works with clients of OpenAI's API. Texts longer than the model reads are cut."""
+    """Works with clients of OpenAI's API."""
     texts = checked_texts(body.input, "input", request.app[SETTINGS])
     spec = request.app[MODEL].embedder.spec
     if body.dimensions not in (None, spec.dimensions):
         raise BadRequest(f"dimensions: this model has {spec.dimensions}")
-    embedded = await _embed(request, texts, normalize=spec.normalize, truncate=True)
+    embedded = await _embed(request, texts, normalize=spec.normalize, truncate=body.truncate)
     return json_response(
         {
             "object": "list",
@@ -69,8 +69,13 @@ async def create_embeddings(request: web.Request, body: OpenAIEmbeddingsRequest)
                 for index, encoded in enumerate(_encode(embedded, body.encoding_format))
             ],
             "model": spec.name,
-            "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
-        }
+            "usage": {
+                "prompt_tokens": embedded.tokens,
+                "total_tokens": embedded.tokens,
+                "truncated_texts": embedded.truncated,
+            },
+        },
+        headers=_facts(embedded),
     )
 
 
@@ -138,6 +143,18 @@ async def _embed(request: web.Request, texts: list[str], *, normalize: bool, tru
     client = principal.name if principal is not None else ANONYMOUS
     embedder = request.app[MODEL].embedder
     return await embedder.embed(texts, normalize=normalize, truncate=truncate, client=client)
+
+
+def _facts(embedded: Embedded) -> dict[str, str]:
+    """What became of a request, as headers; times as `Server-Timing` (W3C, "Server Timing"), in milliseconds."""
+    timing = embedded.timing
+    parts = {"tokenize": timing.tokenize, "queue": timing.queue, "infer": timing.infer}
+    return {
+        "Server-Timing": ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in parts.items()),
+        "X-Tokens": str(embedded.tokens),
+        "X-Truncated-Texts": str(embedded.truncated),
+        "X-Cached-Texts": str(embedded.cached),
+    }
 
 
 def _encode(embedded: Embedded, encoding_format: str) -> list[Any]:

@@ -29,6 +29,7 @@ class OpenAIEmbeddingsRequest(RequestModel):
     )
     dimensions: int | None = Field(default=None, ge=1, description="Only the model's own number.")
     user: str | None = Field(default=None, description="Not looked at.")
+    truncate: bool = Field(default=True, description="Cut texts that are longer than the model reads; false: 422.")
 
 
 class OpenAIEmbedding(BaseModel):
@@ -40,10 +41,11 @@ class OpenAIEmbedding(BaseModel):
 
 
 class OpenAIUsage(BaseModel):
-    """Tokens computed, special ones included."""
+    """Tokens as the model reads them, special ones included."""
 
     prompt_tokens: int
     total_tokens: int
+    truncated_texts: int = Field(description="Texts that were longer than the model reads.")
 
 
 class OpenAIEmbeddingsResponse(BaseModel):

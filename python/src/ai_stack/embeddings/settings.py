@@ -46,6 +46,9 @@ class EmbeddingsSettings(ServiceSettings):
     max_queue_tokens: int = Field(
         default=65_536, ge=1, description="Most tokens that wait or run; beyond that requests are refused with 429."
     )
+    cache_bytes: int = Field(
+        default=32 * 2**20, ge=0, description="Room for the vectors of recent texts, bytes; 0 keeps none."
+    )
     max_batch_size: int = Field(default=32, ge=1, description="Most texts of a request.")
     max_input_characters: int = Field(default=10_000, ge=1, description="Most characters of a text.")
 
