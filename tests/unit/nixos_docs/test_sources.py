@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ai_stack.nixos_docs import sources
+from ai_stack.nixos_docs.inputs import read_files
 from ai_stack.nixos_docs.sources import Source, SourceError, files_of, sources_below
 
 WriteDocs = Callable[[Mapping[str, str]], Path]
@@ -63,6 +65,31 @@ def test_names_that_are_not_text_are_left_out(write_docs: WriteDocs) -> None:
     (root / os.fsdecode(b"b\xff/y.md")).touch()
     (root / "a" / os.fsdecode(b"\xff.md")).touch()
     assert paths(root) == ["a/x.md"]
+
+
+def test_a_pipe_is_left_out_since_nobody_may_ever_write_to_it(write_docs: WriteDocs) -> None:
+    root = write_docs({"a/x.md": "", "top.md": ""})
+    os.mkfifo(root / "pipe.md")
+    os.mkfifo(root / "a" / "pipe.md")
+    assert paths(root) == ["a/x.md", "docs/top.md"]
+
+
+def test_a_file_that_may_not_be_read_does_not_hide_the_others(
+    write_docs: WriteDocs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_docs({"a/x.md": "text", "a/private.md": "secret"})
+    read_bytes = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "private.md":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert [(file.path, content) for file, content in read_files(sources_below(root))] == [("a/x.md", b"text")]
+    (root / "a" / "x.md").unlink()
+    with pytest.raises(SourceError, match="no documentation file can be read"):
+        read_files(sources_below(root))
 
 
 def test_a_file_too_large_for_documentation_is_left_out(write_docs: WriteDocs, monkeypatch: pytest.MonkeyPatch) -> None:

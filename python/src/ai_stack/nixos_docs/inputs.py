@@ -8,6 +8,9 @@ from pathlib import Path
 from ai_stack.nixos_docs import schema
 from ai_stack.nixos_docs.nix.renames import module_files
 from ai_stack.nixos_docs.sources import Source, SourceError, SourceFile, files_of
+from ai_stack.service.logs import get_logger
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,25 @@ class Inputs:
 def read_files(sources: Sequence[Source]) -> list[tuple[SourceFile, bytes]]:
     """Return the documentation files of the sources with their contents; none without sources.
 
+    A file that this user may not read is left out.
+
     Raises:
         SourceError: they cannot be read.
     """
     if not sources:
         return []
+    found = []
     try:
-        return [(file, file.location.read_bytes()) for file in files_of(sources)]
+        for file in files_of(sources):
+            try:
+                found.append((file, file.location.read_bytes()))
+            except PermissionError:
+                log.warning("documents.unreadable", path=str(file.location))
     except OSError as error:
         raise SourceError(f"{error.filename}: {error.strerror}") from error
+    if not found:
+        raise SourceError("no documentation file can be read")
+    return found
 
 
 def digest_of(inputs: Inputs, files: Iterable[tuple[SourceFile, bytes]]) -> str:

@@ -1,6 +1,7 @@
 """Documentation sources: directories, and the files that belong to each."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,10 @@ def _walk(root: Path, recursive: bool) -> Iterator[Path]:
                 continue
             if not _is_text(name):
                 continue
-            size = location.stat().st_size
+            status = location.stat()
+            if not stat.S_ISREG(status.st_mode):
+                continue  # to open a pipe would wait for its writer
+            size = status.st_size
             if size > MAX_FILE_BYTES:
                 log.warning("documents.too_large", path=str(location), bytes=size, limit=MAX_FILE_BYTES)
                 continue
