@@ -1,19 +1,39 @@
-# Several endpoints of one service behind one loopback address, for the other services of the stack.
+# Where nginx finds the services, and several endpoints of one behind one loopback address for the others of the stack.
 { config, lib, ... }:
 let
   cfg = config.services.ai-stack;
   common = import ./lib.nix { inherit lib; };
   balanced = lib.filterAttrs (_: service: service.balanced) cfg.services;
+  routed = lib.filterAttrs (
+    _: service: cfg.gateway.enable && service.route != null && service.endpoints != [ ]
+  ) cfg.services;
+
+  # With one server there is no other to turn to, so it is never marked as down.
+  upstream =
+    name: service:
+    lib.nameValuePair "ai-stack-${name}" {
+      servers = lib.listToAttrs (
+        map (
+          url:
+          lib.nameValuePair (common.authorityOf url) {
+            max_fails = if service.balanced then 2 else 0;
+            fail_timeout = "5s";
+          }
+        ) service.endpoints
+      );
+      extraConfig = "keepalive 32;";
+    };
 in
 {
-  config = lib.mkIf (balanced != { }) {
+  config = lib.mkIf (balanced // routed != { }) {
     services.ai-stack.ports = lib.mapAttrs' (
       name: service: lib.nameValuePair "services.${name}.balancerPort" [ service.balancerPort ]
     ) balanced;
 
     services.nginx = {
       enable = true;
-      upstreams = lib.mapAttrs' common.nginxUpstream balanced;
+      # One entry for both uses: nginx does not start when its lines are there twice.
+      upstreams = lib.mapAttrs' upstream (balanced // routed);
       virtualHosts = lib.mapAttrs' (
         name: service:
         lib.nameValuePair "ai-stack-balance-${name}" {

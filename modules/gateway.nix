@@ -224,6 +224,5 @@ in
       # added to what nixpkgs denies
       SystemCallFilter = [ "~@resources" ];
     };
-    services.nginx.upstreams = lib.mapAttrs' common.nginxUpstream routed;
   };
 }

@@ -81,22 +81,6 @@ rec {
   # Where a secret lies: in the file given, or where it is generated.
   secretPath = name: file: if file != null then file else "${state}/secrets/${name}";
 
-  # An entry of services.nginx.upstreams. With one server there is no other to turn to, so it is never marked as down.
-  nginxUpstream =
-    name: service:
-    lib.nameValuePair "ai-stack-${name}" {
-      servers = lib.listToAttrs (
-        map (
-          url:
-          lib.nameValuePair (authorityOf url) {
-            max_fails = if lib.length service.endpoints > 1 then 2 else 0;
-            fail_timeout = "5s";
-          }
-        ) service.endpoints
-      );
-      extraConfig = "keepalive 32;";
-    };
-
   enabled = services: lib.filterAttrs (_: service: service.enable) services;
 
   # Whether anything of the stack runs on this machine.

@@ -43,7 +43,7 @@ MACHINE = Machine(
       target = "http://127.0.0.1:8104";
       authUrl = "http://127.0.0.1:8105/api/user";
     };
-    services.pair = { package = pkgs.hello; port = 8102; instances = 2; };
+    services.pair = { package = pkgs.hello; port = 8102; instances = 2; route = "/pair/"; };
   };
 }""",
     framework=True,
@@ -356,3 +356,9 @@ async def test_the_other_instance_answers_when_one_is_down(gateway: Gateway) -> 
         for _ in range(6):
             answer = await client.post(f"http://127.0.0.1:{gateway.ports[18102]}/work", data=b"x")
             assert answer.status == 200
+
+
+async def test_a_service_of_several_instances_has_a_route_as_well(gateway: Gateway) -> None:
+    async with server(gateway.ports[8102]), gateway.client() as client:
+        answer = await client.get(f"{gateway.https}/pair/work")
+        assert (answer.status, (await answer.json())["path"]) == (200, "/work")
