@@ -28,6 +28,7 @@ CONFIG: dict[str, Any] = {
     "pad_token_id": 0,
     "type_vocab_size": 2,
 }
+POOLING_MODES = ("cls_token", "mean_tokens", "max_tokens", "lasttoken", "weightedmean_tokens")
 
 
 def random_weights(config: BertConfig, seed: int = 7) -> dict[str, Array]:
@@ -74,7 +75,7 @@ def hidden_states(config: BertConfig, weights: dict[str, Array], ids: list[int])
     heads, size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
     x: Any = (
         weights["embeddings.word_embeddings.weight"][ids].astype(np.float64)
-        + weights["embeddings.position_embeddings.weight"][: len(ids)]
+        + weights["embeddings.position_embeddings.weight"][config.first_position :][: len(ids)]
         + weights["embeddings.token_type_embeddings.weight"][0]
     )
     x = norm("embeddings.LayerNorm", x)
@@ -113,7 +114,7 @@ def write_model(
     ]
     (directory / "modules.json").write_text(json.dumps(modules))
     (directory / "1_Pooling").mkdir(exist_ok=True)
-    modes = {f"pooling_mode_{name}": name == pooling for name in ("cls_token", "mean_tokens", "max_tokens")}
+    modes = {f"pooling_mode_{name}": name == pooling for name in POOLING_MODES}
     (directory / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 12, **modes}))
     (directory / "sentence_bert_config.json").write_text(
         json.dumps(limits if limits is not None else {"max_seq_length": 8, "do_lower_case": False})

@@ -115,6 +115,9 @@ async def test_the_model_says_who_it_is(embeddings: Api) -> None:
         "model": MODEL_NAME,
         "revision": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         "dimensions": 384,
+        "pooling": "mean",
+        "normalize": True,
+        "prompts": [],
         "max_sequence_length": 256,
         "max_batch_size": 32,
         "max_input_characters": 10_000,
@@ -144,6 +147,7 @@ async def test_the_model_says_who_it_is(embeddings: Api) -> None:
         ({"inputs": "a\0b"}, "NUL"),
         ({"inputs": "a", "normalize": "yes"}, "normalize"),
         ({"inputs": "a", "colour": "red"}, "colour: unknown field"),
+        ({"inputs": "a", "prompt_name": "query"}, "prompt_name: this model has no such prompt; it has: none"),
     ],
 )
 async def test_a_bad_request_gets_400_that_names_the_field(embeddings: Api, body: dict[str, Any], said: str) -> None:
@@ -170,10 +174,42 @@ async def test_openai_clients_get_errors_in_their_shape(embeddings: Api, body: d
     assert answer.json["error"]["type"] == "invalid_request_error"
 
 
+async def test_similarity_is_the_cosine_of_each_sentence_and_the_source(embeddings: Api, reference: Reference) -> None:
+    texts = reference.texts[:6]
+    body = {"inputs": {"source_sentence": texts[0], "sentences": texts}}
+    answer = await embeddings("POST", "/similarity", json=body)
+    assert answer.status == 200
+    vectors = unit_length(reference.pooled[:6])
+    assert close(answer.json, vectors @ vectors[0])
+    assert max(answer.json) <= 1
+    assert answer.headers["X-Truncated-Texts"] == "0"
+    long = {"inputs": {"source_sentence": "a", "sentences": ["word " * 300]}, "parameters": {"truncate": False}}
+    assert (await embeddings("POST", "/similarity", json=long)).status == 422
+    many = {"inputs": {"source_sentence": "a", "sentences": ["b"] * 33}}
+    refused = await embeddings("POST", "/similarity", json=many)
+    assert (refused.status, refused.json["error"]) == (400, "inputs.sentences: 33 texts, at most 32 are allowed")
+
+
+async def test_a_model_without_a_head_that_ranks_says_so(embeddings: Api) -> None:
+    answer = await embeddings("POST", "/rerank", json={"query": "a", "texts": ["b", "c"]})
+    assert answer.status == 422
+    assert answer.json["error"].startswith(f"{MODEL_NAME} cannot rank")
+    assert (await embeddings("POST", "/rerank", json={"query": "a"})).status == 400
+
+
+async def test_tokens_are_those_that_vectors_are_computed_from(embeddings: Api, reference: Reference) -> None:
+    for text, count, cut in zip(reference.texts, reference.tokens, reference.truncated, strict=True):
+        (tokens,) = (await embeddings("POST", "/tokenize", json={"inputs": text})).json
+        assert len(tokens) > count if cut else len(tokens) == count
+        assert [tokens[0]["text"], tokens[-1]["text"]] == ["[CLS]", "[SEP]"]
+        for token in tokens[1:-1]:
+            assert text[token["start"] : token["stop"]] == token["text"]
+
+
 async def test_every_route_wants_a_key(embeddings: Api) -> None:
     stranger = embeddings.with_key(None)
     for route in ROUTES:
-        answer = await stranger(route.method, route.path, json={"inputs": "a"} if route.body else None)
+        answer = await stranger(route.method, route.path, json={} if route.body else None)
         assert answer.status == 401
 
 

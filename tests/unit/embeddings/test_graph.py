@@ -15,6 +15,13 @@ from support.tiny_bert import CONFIG, hidden_states, random_weights, write_model
 CONFIGURATION = BertConfig.model_validate(CONFIG)
 WEIGHTS = random_weights(CONFIGURATION)
 
+MODES = {
+    Pooling.MEAN: "mean_tokens",
+    Pooling.CLS: "cls_token",
+    Pooling.MAX: "max_tokens",
+    Pooling.LAST: "lasttoken",
+}
+
 texts = st.lists(st.integers(1, CONFIGURATION.vocab_size - 1), min_size=1, max_size=16)
 
 
@@ -25,7 +32,7 @@ def as_ids(text: list[int]) -> TokenIds:
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[Pooling, OnnxEngine]:
     made = {}
-    for pooling, mode in ((Pooling.MEAN, "mean_tokens"), (Pooling.CLS, "cls_token")):
+    for pooling, mode in MODES.items():
         directory = tmp_path_factory.mktemp(pooling)
         spec = read_model(write_model(directory / "model", pooling=mode), "tiny")
         assert spec.pooling is pooling
@@ -38,10 +45,32 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[Pooling, OnnxEngin
 def test_the_graph_computes_what_the_formulas_say(engines: dict[Pooling, OnnxEngine], batch: list[list[int]]) -> None:
     states = [hidden_states(CONFIGURATION, WEIGHTS, text) for text in batch]
     ids = [as_ids(text) for text in batch]
-    mean = np.stack([state.mean(axis=0) for state in states])
-    assert np.allclose(engines[Pooling.MEAN].embed(ids), mean, atol=2e-5)
-    first = np.stack([state[0] for state in states])
-    assert np.allclose(engines[Pooling.CLS].embed(ids), first, atol=2e-5)
+    expected = {
+        Pooling.MEAN: [state.mean(axis=0) for state in states],
+        Pooling.CLS: [state[0] for state in states],
+        Pooling.MAX: [state.max(axis=0) for state in states],
+        Pooling.LAST: [state[-1] for state in states],
+    }
+    for pooling, vectors in expected.items():
+        assert np.allclose(engines[pooling].embed(ids), np.stack(vectors), atol=2e-5), pooling
+
+
+@pytest.mark.parametrize("model_type", ["roberta", "xlm-roberta"])
+def test_roberta_numbers_positions_after_the_padding(tmp_path: Path, model_type: str) -> None:
+    values = {**CONFIG, "model_type": model_type, "pad_token_id": 3}
+    spec = read_model(write_model(tmp_path / "model", config=values, limits={}), "tiny")
+    assert spec.max_sequence_length == 16 - 4
+    engine = OnnxEngine(export_onnx(spec, tmp_path), pad_token_id=3)
+    batch = [[2, *range(4, 14), 5], [2, 6]]
+    expected = [hidden_states(spec.config, WEIGHTS, text).mean(axis=0) for text in batch]
+    assert np.allclose(engine.embed([as_ids(text) for text in batch]), np.stack(expected), atol=2e-5)
+
+
+@pytest.mark.parametrize("prefix", ["bert.", "roberta."])
+def test_weights_of_a_model_with_a_head_are_found(prefix: str) -> None:
+    headed = {prefix + name: value for name, value in WEIGHTS.items()}
+    plain = build_graph(CONFIGURATION, Pooling.MEAN, WEIGHTS).SerializeToString()
+    assert build_graph(CONFIGURATION, Pooling.MEAN, headed).SerializeToString() == plain
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))

@@ -41,7 +41,7 @@ def test_the_longest_input_is_the_smallest_limit_that_applies(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "t5"}, "config.json: model_type: Input should be 'bert'"),
+        ({"model_type": "t5"}, "config.json: model_type: Input should be 'bert', 'roberta' or 'xlm-roberta'"),
         ({"hidden_act": "swish"}, "config.json: hidden_act"),
         ({"position_embedding_type": "relative_key"}, "config.json: position_embedding_type"),
         ({"hidden_size": None}, "config.json: hidden_size"),
@@ -53,10 +53,44 @@ def test_a_configuration_that_is_not_implemented_is_named(tmp_path: Path, change
         read_model(write_model(tmp_path, config={**CONFIG, **change}), "tiny")
 
 
-@pytest.mark.parametrize("pooling", ["max_tokens", "none"])
+@pytest.mark.parametrize("pooling", ["weightedmean_tokens", "none"])
 def test_a_pooling_that_is_not_implemented_is_named(tmp_path: Path, pooling: str) -> None:
     with pytest.raises(ModelError, match=r"1_Pooling/config\.json: pooling .* is not supported"):
         read_model(write_model(tmp_path, pooling=pooling), "tiny")
+
+
+def test_prompts_are_read(tmp_path: Path) -> None:
+    directory = write_model(tmp_path)
+    assert read_model(directory, "tiny").prompts == {}
+    prompts = {"query": "query: ", "document": ""}
+    content = json.dumps({"prompts": prompts, "default_prompt_name": "document"})
+    (directory / "config_sentence_transformers.json").write_text(content)
+    spec = read_model(directory, "tiny")
+    assert (spec.prompts, spec.default_prompt) == (prompts, "document")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"prompts": ["query: "]}, "prompts: expected an object of texts"),
+        ({"prompts": {"query": 3}}, "prompts: expected an object of texts"),
+        ({"prompts": {"query": "q"}, "default_prompt_name": "other"}, "there is no prompt 'other'"),
+    ],
+)
+def test_prompts_that_cannot_be_used_are_named(tmp_path: Path, content: dict[str, Any], message: str) -> None:
+    directory = write_model(tmp_path)
+    (directory / "config_sentence_transformers.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"config_sentence_transformers\.json: ") as caught:
+        read_model(directory, "tiny")
+    assert message in str(caught.value)
+
+
+def test_pooling_without_the_prompt_is_refused(tmp_path: Path) -> None:
+    directory = write_model(tmp_path)
+    (directory / "config_sentence_transformers.json").write_text('{"prompts": {"query": "query: "}}')
+    (directory / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true, "include_prompt": false}')
+    with pytest.raises(ModelError, match="without the prompt"):
+        read_model(directory, "tiny")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,16 @@ def test_texts_are_lowercased_where_the_model_says_so(tmp_path: Path) -> None:
     assert lower.encode(["NIX"])[0].ids.tolist() == [2, 14, 3]
 
 
+def test_all_tokens_of_a_text_are_described_beyond_the_limit(tokenizer: TextTokenizer) -> None:
+    (tokens,) = tokenizer.describe(["a  nixos b c d e f g"], special=True)
+    assert len(tokens) == 2 + 9
+    assert tokens[0] == {"id": 2, "text": "[CLS]", "special": True, "start": None, "stop": None}
+    assert tokens[2] == {"id": 14, "text": "nix", "special": False, "start": 3, "stop": 6}
+    assert tokens[3] == {"id": 15, "text": "os", "special": False, "start": 6, "stop": 8}
+    assert [token["id"] for token in tokenizer.describe(["a z"], special=False)[0]] == [4, 1]
+    assert tokenizer.encode(["a b c d e f g"])[0].truncated
+
+
 def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     spec = read_model(write_model(tmp_path), "tiny")
     (tmp_path / "tokenizer.json").write_text("{}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -130,6 +131,17 @@ class Embedder:
             cached=cached,
             timing=timing,
         )
+
+    async def tokens(self, texts: Sequence[str], *, special: bool) -> list[list[dict[str, Any]]]:
+        """Return all tokens of each text; see `TextTokenizer.describe`.
+
+        Raises:
+            TooManyRequests: too much work is waiting already.
+        """
+        with self._budget.hold(sum(len(text) // _CHARACTERS_PER_TOKEN + _SPECIAL_TOKENS for text in texts)):
+            loop = asyncio.get_running_loop()
+            describe = partial(self._tokenizer.describe, texts, special=special)
+            return await loop.run_in_executor(self._tokenizing, describe)
 
     def report_gauges(self) -> None:
         """Bring the metrics of the queue and the cache up to date."""

@@ -1,7 +1,8 @@
 """Builds the ONNX graph of a BERT encoder from its configuration and weights.
 
 The encoder is that of Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2018), with post-layer
-normalisation as in Vaswani et al., "Attention Is All You Need" (2017), followed by the pooling of Reimers and
+normalisation as in Vaswani et al., "Attention Is All You Need" (2017), which RoBERTa (Liu et al., 2019) shares but for
+the numbering of positions, followed by the pooling of Reimers and
 Gurevych, "Sentence-BERT" (2019).
 
 Three constants are folded into the weights, each a per-call operation less: the embedding of the first (and here only)
@@ -24,6 +25,8 @@ from ai_stack.embeddings.model import ATTENTION_MASK, INPUT_IDS, OUTPUT, BertCon
 # Gelu needs 20. The format version keeps the file readable for onnxruntime releases of that time.
 _OPSET = 20
 _IR_VERSION = 9
+
+_WORDS = "embeddings.word_embeddings.weight"
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -64,12 +67,15 @@ class _Builder:
         self._config = config
         self._weights = weights
         self._axis: dict[tuple[int, ...], str] = {}
+        # Weights of a model with a head name the encoder before each of its tensors.
+        self._prefix = next((prefix for prefix in ("bert.", "roberta.") if prefix + _WORDS in weights), "")
 
     def emit(self, pooling: Pooling) -> None:
         c = self._config
         mask = self._op("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
         hidden = self._embeddings()
-        bias = self._mask_bias(mask)
+        lowest = self._lowest_where_absent(mask)
+        bias = self._op("Unsqueeze", lowest, self._axes(1, 2))  # what is added to attention scores
         shapes = (
             self._ints("heads.split", [0, 0, c.num_attention_heads, c.hidden_size // c.num_attention_heads]),
             self._ints("heads.join", [0, 0, c.hidden_size]),
@@ -78,24 +84,23 @@ class _Builder:
             prefix = f"encoder.layer.{layer}"
             hidden = self._attention(prefix, hidden, bias, shapes)
             hidden = self._feed_forward(prefix, hidden)
-        self._pool(pooling, hidden, mask)
+        self._pool(pooling, hidden, mask, lowest)
 
     def _embeddings(self) -> str:
         c = self._config
-        words = self._tensor("embeddings.word_embeddings.weight", c.vocab_size, c.hidden_size)
+        words = self._tensor(_WORDS, c.vocab_size, c.hidden_size)
         positions = self._tensor("embeddings.position_embeddings.weight", c.max_position_embeddings, c.hidden_size)
         types = self._tensor("embeddings.token_type_embeddings.weight", None, c.hidden_size)
         by_word = self._op("Gather", self._constant("words", words), INPUT_IDS)
         length = self._op("Shape", INPUT_IDS, start=1, end=2)
-        table = self._constant("positions", positions + types[0])
+        table = self._constant("positions", positions[c.first_position :] + types[0])
         by_position = self._op("Slice", table, self._axes(0), length, self._axes(0))
         return self._layer_norm("embeddings.LayerNorm", self._op("Add", by_word, by_position))
 
-    def _mask_bias(self, mask: str) -> str:
-        """What is added to attention scores: 0 for a token, the smallest float for padding."""
+    def _lowest_where_absent(self, mask: str) -> str:
+        """0 for a token, the smallest float for padding."""
         absent = self._op("Sub", self._constant("one", np.float32(1)), mask)
-        bias = self._op("Mul", absent, self._constant("lowest", np.finfo(np.float32).min))
-        return self._op("Unsqueeze", bias, self._axes(1, 2))
+        return self._op("Mul", absent, self._constant("lowest", np.finfo(np.float32).min))
 
     def _attention(self, prefix: str, hidden: str, bias: str, shapes: tuple[str, str]) -> str:
         c = self._config
@@ -121,15 +126,22 @@ class _Builder:
         output = self._linear(f"{prefix}.output.dense", self._op("Gelu", inner), c.intermediate_size, c.hidden_size)
         return self._layer_norm(f"{prefix}.output.LayerNorm", self._op("Add", output, hidden))
 
-    def _pool(self, pooling: Pooling, hidden: str, mask: str) -> None:
-        if pooling is Pooling.CLS:
-            first = self._constant("first", np.int64(0))
-            self._op("Gather", hidden, first, axis=1, output=OUTPUT)
-            return
-        weighted = self._op("Mul", hidden, self._op("Unsqueeze", mask, self._axes(2)))
-        total = self._op("ReduceSum", weighted, self._axes(1), keepdims=0)
-        count = self._op("ReduceSum", mask, self._axes(1), keepdims=1)
-        self._op("Div", total, count, output=OUTPUT)
+    def _pool(self, pooling: Pooling, hidden: str, mask: str, lowest: str) -> None:
+        match pooling:
+            case Pooling.CLS:
+                self._op("Gather", hidden, self._constant("first", np.int64(0)), axis=1, output=OUTPUT)
+            case Pooling.LAST:
+                length = self._op("ReduceSum", ATTENTION_MASK, self._axes(1), keepdims=1)
+                last = self._op("Sub", length, self._constant("last", np.int64(1)))
+                self._op("GatherND", hidden, last, batch_dims=1, output=OUTPUT)
+            case Pooling.MAX:
+                lowered = self._op("Add", hidden, self._op("Unsqueeze", lowest, self._axes(2)))
+                self._op("ReduceMax", lowered, self._axes(1), keepdims=0, output=OUTPUT)
+            case Pooling.MEAN:
+                weighted = self._op("Mul", hidden, self._op("Unsqueeze", mask, self._axes(2)))
+                total = self._op("ReduceSum", weighted, self._axes(1), keepdims=0)
+                count = self._op("ReduceSum", mask, self._axes(1), keepdims=1)
+                self._op("Div", total, count, output=OUTPUT)
 
     def _linear(self, name: str, x: str, inputs: int, outputs: int, *, scale: float = 1.0) -> str:
         weight = self._tensor(f"{name}.weight", outputs, inputs).T * np.float32(scale)
@@ -145,6 +157,7 @@ class _Builder:
 
     def _tensor(self, name: str, *shape: int | None) -> NDArray[np.float32]:
         """Return a weight, after checking its shape (None: any size)."""
+        name = self._prefix + name
         if name not in self._weights:
             raise ModelError(f"the weights lack the tensor {name}")
         tensor = self._weights[name]

@@ -1,10 +1,12 @@
 """Reads what a sentence-transformers model directory says about itself.
 
 The layout is the one that the sentence-transformers library saves: `modules.json` names the steps, `config.json`
-describes the transformer, `1_Pooling/config.json` the pooling, `sentence_bert_config.json` the longest input.
+describes the transformer, `1_Pooling/config.json` the pooling, `sentence_bert_config.json` the longest input,
+`config_sentence_transformers.json` the prompts.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +33,17 @@ class Pooling(StrEnum):
 
     MEAN = "mean"
     CLS = "cls"
+    MAX = "max"
+    LAST = "last"
+
+
+# As the pooling's configuration names them, after `pooling_mode_`.
+_POOLINGS = {
+    "mean_tokens": Pooling.MEAN,
+    "cls_token": Pooling.CLS,
+    "max_tokens": Pooling.MAX,
+    "lasttoken": Pooling.LAST,
+}
 
 
 class BertConfig(BaseModel):
@@ -38,7 +51,7 @@ class BertConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    model_type: Literal["bert"]
+    model_type: Literal["bert", "roberta", "xlm-roberta"]
     hidden_act: Literal["gelu"]
     position_embedding_type: Literal["absolute"] = "absolute"
     vocab_size: int = Field(gt=0)
@@ -49,6 +62,16 @@ class BertConfig(BaseModel):
     max_position_embeddings: int = Field(gt=2)
     layer_norm_eps: float = Field(gt=0)
     pad_token_id: int = Field(default=0, ge=0)
+
+    @property
+    def first_position(self) -> int:
+        """Row of the position table that the first token gets: RoBERTa leaves those up to the padding's number out."""
+        return 0 if self.model_type == "bert" else self.pad_token_id + 1
+
+    @property
+    def positions(self) -> int:
+        """Most tokens that the position table can number."""
+        return self.max_position_embeddings - self.first_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,10 @@ class ModelSpec:
     weights_sha256: str
     weights_modified: int
     """Unix time."""
+    prompts: Mapping[str, str]
+    """What the model was trained to see before a text, by what the text is for."""
+    default_prompt: str | None
+    """Name of the prompt for texts of which nothing is said."""
 
     @property
     def dimensions(self) -> int:
@@ -105,16 +132,19 @@ def read_model(directory: Path, name: str) -> ModelSpec:
     if config.hidden_size % config.num_attention_heads:
         raise ModelError(f"{directory / 'config.json'}: hidden_size is no multiple of num_attention_heads")
     limits = _read_optional(directory / "sentence_bert_config.json")
+    prompts, default_prompt = _read_prompts(directory / "config_sentence_transformers.json")
     return ModelSpec(
         name=name,
         directory=directory,
         config=config,
-        pooling=_read_pooling(pooling_path),
+        pooling=_read_pooling(pooling_path, has_prompts=bool(prompts)),
         normalize=normalize,
         lowercase=bool(limits.get("do_lower_case", False)),
         max_sequence_length=_max_sequence_length(directory, limits, config),
         weights_sha256=_sha256(directory / WEIGHTS_FILE),
         weights_modified=int((directory / WEIGHTS_FILE).stat().st_mtime),
+        prompts=prompts,
+        default_prompt=default_prompt,
     )
 
 
@@ -135,13 +165,25 @@ def _read_modules(directory: Path) -> tuple[Path, bool]:
     return directory / paths[1] / "config.json", "Normalize" in kinds
 
 
-def _read_pooling(path: Path) -> Pooling:
-    modes = {key.removeprefix("pooling_mode_") for key, on in _read_object(path).items() if on is True}
-    known = {"mean_tokens": Pooling.MEAN, "cls_token": Pooling.CLS}
+def _read_pooling(path: Path, *, has_prompts: bool) -> Pooling:
+    values = _read_object(path)
+    modes = {key.removeprefix("pooling_mode_") for key, on in values.items() if on is True}
     chosen = modes - {"include_prompt"}
-    if len(chosen) != 1 or not chosen <= known.keys():
-        raise ModelError(f"{path}: pooling {sorted(chosen)} is not supported: expected one of {sorted(known)}")
-    return known[chosen.pop()]
+    if len(chosen) != 1 or not chosen <= _POOLINGS.keys():
+        raise ModelError(f"{path}: pooling {sorted(chosen)} is not supported: expected one of {sorted(_POOLINGS)}")
+    if has_prompts and values.get("include_prompt") is False:
+        raise ModelError(f"{path}: pooling without the prompt (include_prompt) is not supported")
+    return _POOLINGS[chosen.pop()]
+
+
+def _read_prompts(path: Path) -> tuple[dict[str, str], str | None]:
+    values = _read_optional(path)
+    prompts, default = values.get("prompts") or {}, values.get("default_prompt_name")
+    if not isinstance(prompts, dict) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+        raise ModelError(f"{path}: prompts: expected an object of texts")
+    if default is not None and default not in prompts:
+        raise ModelError(f"{path}: default_prompt_name: there is no prompt {default!r}")
+    return prompts, default
 
 
 def _max_sequence_length(directory: Path, limits: dict[str, Any], config: BertConfig) -> int:
@@ -149,9 +191,9 @@ def _max_sequence_length(directory: Path, limits: dict[str, Any], config: BertCo
     if stated is None:
         stated = _read_optional(directory / "tokenizer_config.json").get("model_max_length")
     if stated is None:
-        return config.max_position_embeddings
+        return config.positions
     # Tokenizers without a limit state a huge number, hence the comparison.
-    return min(int(stated), config.max_position_embeddings)
+    return min(int(stated), config.positions)
 
 
 def _read_json(path: Path) -> Any:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 
 from ai_stack.service.endpoint import RequestModel
 
+_PROMPT = "Which of the model's own prompts goes before each text; null: its default, if it has one."
+
 
 class EmbedRequest(RequestModel):
     """Texts for `/embed`."""
@@ -17,6 +19,64 @@ class EmbedRequest(RequestModel):
     inputs: str | list[str] = Field(description="One text or several.")
     normalize: bool = Field(default=True, description="Scale vectors to unit length.")
     truncate: bool = Field(default=True, description="Cut texts that are longer than the model reads; false: 422.")
+    prompt_name: str | None = Field(default=None, description=_PROMPT)
+
+
+class SimilarityInputs(RequestModel):
+    """What is compared with what."""
+
+    source_sentence: str
+    sentences: list[str]
+
+
+class SimilarityParameters(RequestModel):
+    """How texts become vectors."""
+
+    truncate: bool = Field(default=True, description="Cut texts that are longer than the model reads; false: 422.")
+    prompt_name: str | None = Field(default=None, description=_PROMPT)
+
+
+class SimilarityRequest(RequestModel):
+    """Texts for `/similarity`."""
+
+    inputs: SimilarityInputs
+    parameters: SimilarityParameters = SimilarityParameters()
+
+
+class RerankRequest(RequestModel):
+    """Texts for `/rerank`."""
+
+    query: str
+    texts: list[str]
+    truncate: bool = Field(default=False, description="Cut texts that are longer than the model reads.")
+    raw_scores: bool = Field(default=False, description="Give scores as the model does, not as 0 to 1.")
+    return_text: bool = Field(default=False, description="Repeat the texts in the answer.")
+
+
+class Rank(BaseModel):
+    """A text's place."""
+
+    index: int = Field(description="Of the text in the request.")
+    score: float
+    text: str | None = None
+
+
+class TokenizeRequest(RequestModel):
+    """Texts for `/tokenize`."""
+
+    inputs: str | list[str] = Field(description="One text or several.")
+    add_special_tokens: bool = Field(default=True, description="With the tokens that the model adds to a text.")
+    prompt_name: str | None = Field(default=None, description=_PROMPT)
+
+
+class Token(BaseModel):
+    """A token of a text."""
+
+    id: int
+    text: str = Field(description="What of the text it stands for; the name of a special token.")
+    special: bool = Field(description="Whether the model adds it.")
+    start: int | None = Field(description="First character of the text, null for a special token.")
+    stop: int | None = Field(description="Character after the last one.")
 
 
 class OpenAIEmbeddingsRequest(RequestModel):
@@ -30,6 +90,7 @@ class OpenAIEmbeddingsRequest(RequestModel):
     dimensions: int | None = Field(default=None, ge=1, description="Only the model's own number.")
     user: str | None = Field(default=None, description="Not looked at.")
     truncate: bool = Field(default=True, description="Cut texts that are longer than the model reads; false: 422.")
+    prompt_name: str | None = Field(default=None, description=_PROMPT)
 
 
 class OpenAIEmbedding(BaseModel):
@@ -79,6 +140,9 @@ class InfoResponse(BaseModel):
     model: str
     revision: str = Field(description="SHA-256 of the weights.")
     dimensions: int
+    pooling: str = Field(description="How the vectors of a text's tokens become one vector.")
+    normalize: bool = Field(description="Whether the model itself scales vectors to unit length.")
+    prompts: list[str] = Field(description="Names of the model's prompts.")
     max_sequence_length: int = Field(description="Tokens that the model reads of a text, special ones included.")
     max_batch_size: int = Field(description="Most texts of a request.")
     max_input_characters: int = Field(description="Most characters of a text.")

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from ai_stack.embeddings.engine import TokenIds
 from ai_stack.embeddings.model import TOKENIZER_FILE, ModelError, ModelSpec
@@ -48,3 +50,32 @@ class TextTokenizer:
             TokenizedText(ids=np.array(encoding.ids, dtype=np.int64), truncated=bool(encoding.overflowing))
             for encoding in self._tokenizer.encode_batch_fast(prepared)
         ]
+
+    def describe(self, texts: Sequence[str], *, special: bool) -> list[list[dict[str, Any]]]:
+        """Return all tokens of each text, uncut: what `schemas.Token` says.
+
+        Args:
+            texts: any number.
+            special: with the tokens that the model adds.
+        """
+        prepared = [text.lower() for text in texts] if self._lowercase else list(texts)
+        encodings = self._uncut.encode_batch(prepared, add_special_tokens=special)
+        return [_describe(text, encoding) for text, encoding in zip(prepared, encodings, strict=True)]
+
+    @cached_property
+    def _uncut(self) -> Tokenizer:
+        """Made when first asked for: few ask, and a second vocabulary takes megabytes."""
+        tokenizer = Tokenizer.from_str(self._tokenizer.to_str())
+        tokenizer.no_truncation()
+        return tokenizer
+
+
+def _describe(text: str, encoding: Encoding) -> list[dict[str, Any]]:
+    return [
+        {"id": number, "text": token, "special": True, "start": None, "stop": None}
+        if added
+        else {"id": number, "text": text[start:stop], "special": False, "start": start, "stop": stop}
+        for number, token, added, (start, stop) in zip(
+            encoding.ids, encoding.tokens, encoding.special_tokens_mask, encoding.offsets, strict=True
+        )
+    ]
