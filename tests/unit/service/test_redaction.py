@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from ai_stack.service import redaction
+from ai_stack.service.auth import generate_key
 from ai_stack.service.redaction import MASK, MAX_ITEMS, MAX_TEXT, clean, clean_text, is_secret_name, register_secret
 
 
@@ -207,3 +208,8 @@ def test_no_text_shows_a_registered_secret(before: str, secret: str, after: str)
     cleaned = clean_text(before + secret + after)
     # The mask itself may contain it.
     assert secret not in cleaned or secret in MASK
+
+
+@pytest.mark.parametrize("text", ["/documents/{}", "{}", "curl -H {}\n", "x{}y"])
+def test_an_api_key_is_masked_wherever_a_caller_puts_it(text: str) -> None:
+    assert clean_text(text.format(generate_key())).startswith(text.partition("{}")[0] + MASK)

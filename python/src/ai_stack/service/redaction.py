@@ -1,7 +1,7 @@
 """Makes any value fit for a log line: no secrets, plain JSON types, bounded size.
 
 Secrets are recognised by the name of their field, by their value once it was registered, and in text by the usual
-notations (`password=…`, `Authorization: …`, `scheme://user:password@host`).
+notations (`password=…`, `Authorization: …`, `scheme://user:password@host`), API keys of ours by their form.
 """
 
 import re
@@ -27,7 +27,9 @@ _HARMLESS_NAME = re.compile(r"[_-](?:file|path|dir|directory|name|id|count|type|
 
 # A text in which none of these occurs is not searched further. Lengths in all patterns are bounded: the text may be
 # a stranger's.
-_SUSPICIOUS = re.compile(r"://|bearer|pass|secret|token|key|auth|cookie|dsn|credential", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"://|bearer|pass|secret|token|key|auth|cookie|dsn|credential|ais_", re.IGNORECASE)
+# An API key of ours (`ai_stack.service.auth.generate_key`), wherever a caller has put it: in a path, say.
+_API_KEY = re.compile(r"ais_[A-Za-z0-9_-]{43}")
 _URL_USER = re.compile(r"(://)[^/?#\s'\"]{1,512}@")
 _BEARER = re.compile(r"\b(bearer)\s{1,4}[A-Za-z0-9+/._~=-]{16,}", re.IGNORECASE)
 _HEADER = re.compile(
@@ -71,6 +73,7 @@ def clean_text(text: str) -> str:
         text = _ASSIGNMENT.sub(_mask_assignment, text)
         text = _HEADER.sub(rf"\1\2{MASK}", text)
         text = _BEARER.sub(rf"\1 {MASK}", text)
+        text = _API_KEY.sub(MASK, text)
     if len(text) > MAX_TEXT:
         half = MAX_TEXT // 2
         text = f"{text[:half]}… [{len(text) - 2 * half} characters] …{text[-half:]}"
