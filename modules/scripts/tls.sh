@@ -16,13 +16,15 @@ authority_days=3650
 authority() {
   openssl ecparam -name prime256v1 -genkey -noout -out "$1/ca.key.new"
   # A client that trusts this authority trusts it for this domain and this machine alone (RFC 5280, 4.2.1.10).
+  # Names of a subject hold 64 characters (RFC 5280, appendix A.1), and a domain may be longer.
   openssl req -new -x509 -sha256 -days "$authority_days" -key "$1/ca.key.new" -out "$1/ca.crt.new" -config - <<EOF
 [req]
 distinguished_name = subject
 x509_extensions = extensions
 prompt = no
 [subject]
-CN = AI stack internal CA for $2
+O = ${2:0:64}
+CN = AI stack internal CA
 [extensions]
 basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
@@ -36,7 +38,7 @@ EOF
 
 server() {
   openssl ecparam -name prime256v1 -genkey -noout -out "$1/server.key.new"
-  openssl req -new -sha256 -key "$1/server.key.new" -subj "/CN=$2" |
+  openssl req -new -sha256 -key "$1/server.key.new" -subj "/CN=AI stack gateway" |
     openssl x509 -req -sha256 -days "$server_days" -CA "$1/ca.crt" -CAkey "$1/ca.key" -CAcreateserial \
       -out "$1/server.crt.new" -extfile <(
         cat <<EOF
@@ -54,6 +56,10 @@ EOF
   mv "$1/server.crt.new" "$1/server.crt"
 }
 
+vouches_for() { # CERTIFICATE DOMAIN
+  openssl x509 -in "$1" -noout -ext nameConstraints | tr -d ' ' | grep --quiet --line-regexp --fixed-strings -- "DNS:$2"
+}
+
 valid_for() { # CERTIFICATE DOMAIN
   [ -s "$1" ] &&
     openssl x509 -in "$1" -noout -checkend "$renew_within" >/dev/null &&
@@ -66,7 +72,7 @@ case $command in
     domain=$3
     if ! [ -s "$directory/ca.key" ] ||
       ! openssl x509 -in "$directory/ca.crt" -noout -checkend "$renew_within" >/dev/null ||
-      ! openssl x509 -in "$directory/ca.crt" -noout -subject | grep --quiet --fixed-strings -- "for $domain"; then
+      ! vouches_for "$directory/ca.crt" "$domain"; then
       authority "$directory" "$domain"
       rm -f "$directory/server.crt"
     fi

@@ -68,6 +68,24 @@ def test_another_domain_gets_another_authority_and_certificate(tmp_path: Path) -
     assert "does match" in openssl("x509", "-in", tmp_path / "server.crt", "-noout", "-checkhost", "other.example.org")
 
 
+@pytest.mark.parametrize(("first", "second"), [("ai.example.org", "ai.example"), ("ai.example.org", "example.org")])
+def test_a_part_of_the_domain_is_another_domain(first: str, second: str, tmp_path: Path) -> None:
+    ensure(tmp_path, first)
+    ensure(tmp_path, second)
+    assert "OK" in openssl(
+        "verify", "-verify_hostname", second, "-CAfile", tmp_path / "ca.crt", tmp_path / "server.crt"
+    )
+
+
+def test_a_domain_may_be_longer_than_a_name_in_a_subject(tmp_path: Path) -> None:
+    domain = f"{'knowledge-' * 6}.{'department-' * 5}.example.org".replace("-.", ".")
+    assert ensure(tmp_path, domain) == "renewed"
+    assert ensure(tmp_path, domain) == ""
+    assert "OK" in openssl(
+        "verify", "-verify_hostname", domain, "-CAfile", tmp_path / "ca.crt", tmp_path / "server.crt"
+    )
+
+
 def test_the_authority_cannot_vouch_for_other_names(tmp_path: Path) -> None:
     ensure(tmp_path)
     openssl("req", "-new", "-key", tmp_path / "server.key", "-subj", "/CN=bank.example.com", "-out", tmp_path / "csr")
