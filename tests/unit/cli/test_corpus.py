@@ -88,3 +88,14 @@ def test_best_practices_are_read_when_the_file_is_there(tmp_path: Path) -> None:
     file.write_text("no json\n")
     with pytest.raises(LocalError, match="is not a file of JSON lines"):
         best_practices(tmp_path)
+    file.write_bytes(b"\xff\n")
+    with pytest.raises(LocalError, match="is not a file of JSON lines"):
+        best_practices(tmp_path)
+    # Line separators other than the line feed may stand in a JSON string (RFC 8259 section 7).
+    file.write_text('{"title": "a\u2028b"}\r\n')
+    assert best_practices(tmp_path) == [{"title": "a\u2028b"}]
+
+
+def test_what_is_no_file_holds_no_best_practices(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "best-practices.jsonl")
+    assert best_practices(tmp_path) == []

@@ -98,14 +98,14 @@ def best_practices(corpus: Path) -> list[dict[str, Any]]:
     """The items of the corpus's file of best practices, none when there is no file.
 
     Raises:
-        LocalError: the file is not JSON lines.
+        LocalError: the file cannot be read, or is not JSON lines.
     """
     path = corpus / BEST_PRACTICES
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not path.is_file():
         return []
     try:
-        return [json.loads(line) for line in lines if line.strip()]
-    except json.JSONDecodeError as error:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise LocalError(f"{path} is not a file of JSON lines: {error}") from error
