@@ -2,6 +2,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,26 @@ def test_a_file_that_may_not_be_read_does_not_hide_the_others(
     (root / "a" / "x.md").unlink()
     with pytest.raises(SourceError, match="no documentation file can be read"):
         read_files(sources_below(root))
+
+
+def test_a_folder_that_may_not_be_read_does_not_hide_the_others(
+    write_docs: WriteDocs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_docs({"a/x.md": "", "a/private/y.md": ""})
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith(refused):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    found = sources_below(root)
+    monkeypatch.setattr(os, "scandir", refuse)
+    refused = "a/private"
+    assert [file.path for file in files_of(found)] == ["a/x.md"]
+    refused = "/a"
+    with pytest.raises(SourceError, match="Permission denied"):
+        files_of(found)
 
 
 def test_a_file_too_large_for_documentation_is_left_out(write_docs: WriteDocs, monkeypatch: pytest.MonkeyPatch) -> None:

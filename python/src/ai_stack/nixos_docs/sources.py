@@ -91,7 +91,13 @@ def files_of(sources: Iterable[Source]) -> list[SourceFile]:
 
 def _walk(root: Path, recursive: bool) -> Iterator[Path]:
     """Yield the documentation files below a directory. Hidden ones and links are left out: a link may lead anywhere."""
-    for directory, folders, names in os.walk(root, onerror=_raise):
+
+    def refused(error: OSError) -> None:
+        if not isinstance(error, PermissionError) or error.filename == str(root):
+            raise error
+        log.warning("documents.unreadable", path=error.filename)
+
+    for directory, folders, names in os.walk(root, onerror=refused):
         folders[:] = [name for name in folders if recursive and not name.startswith(".") and _is_text(name)]
         for name in names:
             location = Path(directory, name)
@@ -107,10 +113,6 @@ def _walk(root: Path, recursive: bool) -> Iterator[Path]:
                 log.warning("documents.too_large", path=str(location), bytes=size, limit=MAX_FILE_BYTES)
                 continue
             yield location
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _directory(path: Path) -> Path:
