@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ai_stack.nixos_docs.catalogue import Catalogue
-from ai_stack.nixos_docs.options.search import texts_to_embed
+from ai_stack.nixos_docs.options.search import Similarity, texts_to_embed
 from ai_stack.nixos_docs.reader import IndexReader
 
 
@@ -63,11 +63,35 @@ def test_the_limit_cuts_off_and_the_total_counts(full_reader: IndexReader) -> No
     assert outcome.total == 3
 
 
+def similarity_of(catalogue: Catalogue) -> Similarity:
+    return Similarity(
+        options=np.zeros(len(catalogue.names), np.float32),
+        sections=np.zeros(len(catalogue.section_documents), np.float32),
+    )
+
+
 def test_meaning_finds_what_shares_no_word(full_reader: IndexReader, catalogue: Catalogue) -> None:
-    similarity = np.zeros(len(catalogue.names), np.float32)
-    similarity[catalogue.names.index("swapDevices")] = 0.6
+    similarity = similarity_of(catalogue)
+    similarity.options[catalogue.names.index("swapDevices")] = 0.6
     outcome = full_reader.options.search("more memory on disk", limit=3, similarity=similarity)
     assert catalogue.names[outcome.hits[0][0]] == "swapDevices"
+
+
+def test_the_meaning_of_documentation_counts_for_the_options_it_names(
+    full_reader: IndexReader, catalogue: Catalogue
+) -> None:
+    similarity = similarity_of(catalogue)
+    # The third section of the documentation is about opening ports.
+    similarity.sections[2] = 0.6
+    outcome = full_reader.options.search("let visitors in", limit=3, similarity=similarity)
+    assert [catalogue.names[number] for number, _ in outcome.hits] == ["networking.firewall.allowedTCPPorts"]
+
+
+def test_words_of_the_documentation_count_for_the_options_it_names(
+    full_reader: IndexReader, catalogue: Catalogue
+) -> None:
+    # No option's own description says so.
+    assert names(full_reader, catalogue, "turning it off")[0] == "networking.firewall.enable"
 
 
 def test_of_options_that_fit_alike_the_one_others_speak_of_comes_first(catalogue: Catalogue) -> None:

@@ -5,20 +5,19 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import TypeVar
 
-import numpy as np
 from aioprometheus.collectors import Counter, Histogram
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ai_stack.nixos_docs import presenting
 from ai_stack.nixos_docs.answers import AnswerCache
-from ai_stack.nixos_docs.lexicon import Query
+from ai_stack.nixos_docs.lexicon import Query, Scores
 from ai_stack.nixos_docs.library import Library
 from ai_stack.nixos_docs.nix.assignments import assignments
 from ai_stack.nixos_docs.nix.parser import SnippetError
 from ai_stack.nixos_docs.opening import IndexInfo
 from ai_stack.nixos_docs.options.checking import Verdict, check_path, check_text
 from ai_stack.nixos_docs.options.paths import join_path, split_path
+from ai_stack.nixos_docs.options.search import Similarity
 from ai_stack.nixos_docs.pool import IndexPool
 from ai_stack.nixos_docs.reader import DocsQuery, IndexReader
 from ai_stack.nixos_docs.semantic.embedder import Embedder, Embedding
@@ -87,9 +86,13 @@ class Answers:
                 prepared, question, degraded = await self._embed(lambda reader: reader.prepare(query))
 
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
-                    similarity = _similarity(pool.vectors, question, lambda vectors: vectors.sections)
+                    similarity = _section_similarity(pool.vectors, question)
                     outcome = reader.search(
-                        query, limit=limit, sources=sources, similarity=similarity, prepared=prepared
+                        query,
+                        limit=limit,
+                        sources=sources,
+                        similarity=similarity,
+                        prepared=prepared,
                     )
                     return presenting.docs(query, outcome, pool.catalogue.release, degraded=degraded)
 
@@ -111,7 +114,7 @@ class Answers:
                 prepared, question, degraded = await self._embed(lambda reader: reader.options.prepare(query))
 
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
-                    similarity = _similarity(pool.vectors, question, lambda vectors: vectors.options)
+                    similarity = _similarity(pool.vectors, question)
                     outcome = reader.options.search(query, limit=limit, similarity=similarity, prepared=prepared)
                     rows = reader.options.get([number for number, _ in outcome.hits])
                     return presenting.options(query, outcome, rows, pool.catalogue.release, degraded=degraded)
@@ -251,11 +254,16 @@ class Answers:
         return prepared, embedding, False
 
 
-def _similarity(
-    vectors: IndexVectors | None, question: Embedding | None, matrix: Callable[[IndexVectors], NDArray[np.float32]]
-) -> NDArray[np.float32] | None:
+def _section_similarity(vectors: IndexVectors | None, question: Embedding | None) -> Scores | None:
     # The index may have been exchanged since the question was embedded.
     if vectors is None or question is None or vectors.identity != question.identity:
         return None
-    similarity: NDArray[np.float32] = matrix(vectors) @ question.vector
+    similarity: Scores = vectors.sections @ question.vector
     return similarity
+
+
+def _similarity(vectors: IndexVectors | None, question: Embedding | None) -> Similarity | None:
+    sections = _section_similarity(vectors, question)
+    if sections is None or vectors is None or question is None:
+        return None
+    return Similarity(options=vectors.options @ question.vector, sections=sections)

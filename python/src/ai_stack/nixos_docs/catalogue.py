@@ -34,6 +34,7 @@ class Catalogue:
         tree: of the options' names.
         renames: what became of former options, by path.
         option_importance, package_importance: factors, by number.
+        mentioned_options, mentioning_sections: pairs of an option's number and the place of a section that names it.
         section_documents: document of each section, by place (a section's id less 1).
         section_sources: place of each section's source among `sources`.
         sources: names of the sources, sorted.
@@ -47,6 +48,8 @@ class Catalogue:
     renames: dict[tuple[str, ...], Rename] = field(default_factory=dict)
     option_importance: NDArray[np.float32] = field(default_factory=_empty_floats)
     package_importance: NDArray[np.float32] = field(default_factory=_empty_floats)
+    mentioned_options: NDArray[np.int32] = field(default_factory=_empty_numbers)
+    mentioning_sections: NDArray[np.int32] = field(default_factory=_empty_numbers)
     section_documents: NDArray[np.int32] = field(default_factory=_empty_numbers)
     section_sources: NDArray[np.int32] = field(default_factory=_empty_numbers)
     sources: tuple[str, ...] = ()
@@ -65,6 +68,7 @@ def load_catalogue(path: Path) -> Catalogue:
         ).fetchall()
         attributes = database.execute("SELECT attribute FROM packages ORDER BY number")
         packages = np.fromiter((importance_of(attribute) for (attribute,) in attributes), np.float32)
+        mentions = database.execute("SELECT option, section - 1 FROM mentions ORDER BY option, section").fetchall()
         (release,) = database.execute("SELECT value FROM meta WHERE key = 'release'").fetchone()
         sources, section_sources, section_documents = _sections(database)
         return Catalogue(
@@ -75,6 +79,8 @@ def load_catalogue(path: Path) -> Catalogue:
             renames=_renames(database),
             option_importance=np.fromiter((row[4] for row in options), np.float32),
             package_importance=packages,
+            mentioned_options=np.fromiter((option for option, _ in mentions), np.int32),
+            mentioning_sections=np.fromiter((section for _, section in mentions), np.int32),
             section_documents=section_documents,
             section_sources=section_sources,
             sources=sources,

@@ -1,6 +1,7 @@
 """Fills the tables of options and packages in an index."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,10 +12,14 @@ from ai_stack.nixos_docs.lexicon import write_lexicon
 from ai_stack.nixos_docs.nix.renames import Rename, renames_below
 from ai_stack.nixos_docs.options import search as option_search
 from ai_stack.nixos_docs.options.importance import importance
+from ai_stack.nixos_docs.options.mentions import mentions
 from ai_stack.nixos_docs.options.records import read_options, release_of
 from ai_stack.nixos_docs.options.tree import OptionTree
 from ai_stack.nixos_docs.packages import search as package_search
 from ai_stack.nixos_docs.packages.records import read_packages
+
+# Places in the documentation whose words count for an option; those of an option named everywhere say little.
+_MAX_MENTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,11 @@ def _write_options(database: sqlite3.Connection, inputs: Inputs, check: Callable
     options = read_options(inputs.options)
     tree = OptionTree(option.parts for option in options)
     check()
-    bodies = database.execute("SELECT body FROM bodies ORDER BY section_id")
-    factors = importance(options, tree, (body for (body,) in bodies))
+    sections = database.execute(
+        "SELECT s.id, s.heading, b.body FROM sections AS s JOIN bodies AS b ON b.section_id = s.id ORDER BY s.id"
+    )
+    found = mentions(sections, [option.parts for option in options], tree)
+    factors = importance(options, tree, found)
     check()
     database.executemany(
         "INSERT INTO options VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -74,7 +82,14 @@ def _write_options(database: sqlite3.Connection, inputs: Inputs, check: Callable
             for number, (option, factor) in enumerate(zip(options, factors, strict=True))
         ),
     )
-    texts = [option_search.fields_of(option.parts, option.description) for option in options]
+    database.executemany("INSERT INTO mentions VALUES (?, ?)", ((item.option, item.section) for item in found))
+    told: defaultdict[int, list[str]] = defaultdict(list)
+    for mention in found:
+        told[mention.option].append(mention.text)
+    texts = [
+        option_search.fields_of(option.parts, option.description, told[number][:_MAX_MENTIONS])
+        for number, option in enumerate(options)
+    ]
     write_lexicon(database, option_search.KIND, option_search.FIELDS, texts, check)
     return len(options), release_of(options)
 

@@ -118,7 +118,8 @@ def write_lexicon(
     vocabulary: Counter[str] = Counter()
     words = [[[word for word in split_words(content) if word not in STOP_WORDS] for content in text] for text in texts]
     for column, field in enumerate(fields):
-        average = max(1.0, sum(len(text[column]) for text in words) / max(1, len(words)))
+        lengths = [len(text[column]) for text in words if text[column]]
+        average = sum(lengths) / max(1, len(lengths)) or 1.0
         for number, text in enumerate(words):
             if number % 1000 == 0:
                 stopped()

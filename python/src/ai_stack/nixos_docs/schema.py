@@ -6,7 +6,7 @@ from ai_stack.nixos_docs import lexicon
 APPLICATION_ID = 0x4E444F43
 
 #: Raised with every change of the layout or of the way text is cut and indexed: older files are then built anew.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # Bodies stand apart: a search visits every section that has one of the words, and a row without its text is quick to
 # reach. The full-text tables are contentless (content=''), so the text is stored once. The documents have one of their
@@ -41,6 +41,10 @@ CREATE TABLE options (
     example TEXT, description TEXT NOT NULL, declarations TEXT NOT NULL, read_only INTEGER NOT NULL,
     alias_of TEXT NOT NULL, importance REAL NOT NULL
 );
+CREATE TABLE mentions (
+    option INTEGER NOT NULL REFERENCES options, section INTEGER NOT NULL REFERENCES sections,
+    PRIMARY KEY (option, section)
+) WITHOUT ROWID;
 CREATE TABLE renames (
     parts TEXT PRIMARY KEY, replacement TEXT NOT NULL, message TEXT NOT NULL
 ) WITHOUT ROWID;

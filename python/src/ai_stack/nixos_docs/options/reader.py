@@ -4,13 +4,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from ai_stack.nixos_docs.catalogue import Catalogue
-from ai_stack.nixos_docs.lexicon import Lexicon, Query
-from ai_stack.nixos_docs.options.search import KIND, OptionOutcome, OptionSearch
+from ai_stack.nixos_docs.lexicon import Query
+from ai_stack.nixos_docs.options.search import OptionOutcome, OptionSearch, Similarity
 
 _COLUMNS = "number, name, type, default_text, example, description, declarations, read_only, alias_of"
 
@@ -40,9 +38,7 @@ class OptionReader:
 
     def __init__(self, database: sqlite3.Connection, catalogue: Catalogue) -> None:
         self._database = database
-        self._search = OptionSearch(
-            Lexicon(database, KIND, len(catalogue.names)), catalogue.tree, catalogue.option_importance
-        )
+        self._search = OptionSearch(database, catalogue)
 
     def prepare(self, question: str) -> Query:
         """Make a question ready; see `Lexicon.prepare`."""
@@ -53,7 +49,7 @@ class OptionReader:
         question: str,
         *,
         limit: int,
-        similarity: NDArray[np.float32] | None = None,
+        similarity: Similarity | None = None,
         prepared: Query | None = None,
     ) -> OptionOutcome:
         """Find options; see `OptionSearch.search`. `prepared` is the question from `prepare`, where that is at hand."""

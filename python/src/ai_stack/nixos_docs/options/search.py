@@ -1,27 +1,30 @@
 """Finds options by name, by fragments of it, by key words and by questions."""
 
 import re
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ai_stack.nixos_docs.catalogue import Catalogue
 from ai_stack.nixos_docs.lexicon import Field, Lexicon, Query, Scores, spaced_words
 from ai_stack.nixos_docs.options.paths import is_wildcard, split_path
-from ai_stack.nixos_docs.options.tree import OptionTree
 
 #: Name of the collection in the index.
 KIND = "option"
 
-#: Words of the whole name, of its last part, of the description.
-FIELDS = (Field(2.0, 0.3), Field(1.0, 0.0), Field(1.0, 0.5))
+#: Words of the whole name, of its last part, of the description, of what the documentation says about it.
+FIELDS = (Field(2.0, 0.3), Field(1.0, 0.0), Field(1.0, 0.5), Field(1.0, 0.5))
 
 # Characters of a description whose meaning is looked at: what comes after is detail.
 _MAX_DESCRIPTION = 400
 
 # How much the words count beside the meaning.
 _WORDS_SHARE = 0.3
+
+# How much the meaning of the documentation that names an option counts beside that of the option itself.
+_MENTION_SHARE = 0.2
 
 # What is less near than this and shares no word has nothing to do with the question (cosine).
 _MIN_SIMILARITY = 0.25
@@ -34,6 +37,14 @@ _PATH = re.compile(r'[A-Za-z_"<][^\s]*\.[^\s]+|[A-Za-z_][\w-]*')
 
 
 @dataclass(frozen=True, slots=True)
+class Similarity:
+    """Cosines with a question's vector: of each option by number, and of each section of documentation by place."""
+
+    options: Scores
+    sections: Scores
+
+
+@dataclass(frozen=True, slots=True)
 class OptionOutcome:
     """Numbers of the options found with their relevance, best first; how many there are; corrected words."""
 
@@ -42,10 +53,10 @@ class OptionOutcome:
     corrections: dict[str, str]
 
 
-def fields_of(parts: Sequence[str], description: str) -> tuple[str, str, str]:
-    """Return the contents of `FIELDS` for an option."""
-    named = [part for part in parts if not is_wildcard(part)]
-    return ".".join(named), named[-1] if named else "", description
+def fields_of(parts: Sequence[str], description: str, told: Sequence[str]) -> tuple[str, str, str, str]:
+    """Return the contents of `FIELDS` for an option. `told` is what the documentation says about it."""
+    named = _without_wildcards(parts)
+    return ".".join(named), named[-1] if named else "", description, "\n".join(told)
 
 
 def texts_to_embed(parts: Sequence[str], description: str) -> tuple[str, str]:
@@ -53,7 +64,7 @@ def texts_to_embed(parts: Sequence[str], description: str) -> tuple[str, str]:
 
     The name by itself keeps long descriptions from hiding what the option is called.
     """
-    name = spaced_words(fields_of(parts, "")[0]) or ".".join(parts)
+    name = spaced_words(".".join(_without_wildcards(parts))) or ".".join(parts)
     return name, f"{name}: {' '.join(description.split())[:_MAX_DESCRIPTION]}"
 
 
@@ -61,39 +72,40 @@ class OptionSearch:
     """Searches the options of an index. To be used by one thread at a time.
 
     Args:
-        lexicon: of the collection `KIND`.
-        tree: of the options' names.
-        importance: factor for each option.
+        database: the index.
+        catalogue: of the index.
     """
 
-    def __init__(self, lexicon: Lexicon, tree: OptionTree, importance: NDArray[np.float32]) -> None:
-        self._lexicon = lexicon
-        self._tree = tree
-        self._importance = importance
+    def __init__(self, database: sqlite3.Connection, catalogue: Catalogue) -> None:
+        self._lexicon = Lexicon(database, KIND, len(catalogue.names))
+        self._catalogue = catalogue
 
     def prepare(self, question: str) -> Query:
         """Make a question ready; see `Lexicon.prepare`."""
         return self._lexicon.prepare(question)
 
-    def search(self, question: str, query: Query, *, limit: int, similarity: Scores | None) -> OptionOutcome:
+    def search(self, question: str, query: Query, *, limit: int, similarity: Similarity | None) -> OptionOutcome:
         """Find the options that a question is about.
 
-        Words and meaning are added up, each relative to its best, and weighed with the option's importance. An option
-        whose very name was given comes first (concrete names match `<name>`), then those below it.
+        Words and meaning are added up, each relative to its best, with a share of the meaning of documentation that
+        names the option, and weighed with the option's importance. An option whose very name was given comes first
+        (concrete names match `<name>`), then those below it.
 
         Args:
             question: as it was asked.
             query: the same from `prepare`.
             limit: most options to return.
-            similarity: cosine of each option's vector with the question's; None to go by words alone.
+            similarity: to the question's vector; None to go by words alone.
         """
         words = self._lexicon.score(query.stems)
         found = words > 0
         total = _relative(words)
         if similarity is not None:
-            found |= similarity >= _MIN_SIMILARITY
-            total = _WORDS_SHARE * total + (1 - _WORDS_SHARE) * _relative(np.maximum(similarity, 0))
-        total = total * self._importance
+            told = self._told(similarity.sections)
+            found |= (similarity.options >= _MIN_SIMILARITY) | (told >= _MIN_SIMILARITY)
+            meaning = _relative(np.maximum(similarity.options, 0))
+            total = _WORDS_SHARE * total + (1 - _WORDS_SHARE) * meaning + _MENTION_SHARE * told
+        total = total * self._catalogue.option_importance
         for number, bonus in self._named(question):
             total[number] += bonus
             found[number] = True
@@ -105,6 +117,13 @@ class OptionSearch:
             corrections=query.corrections,
         )
 
+    def _told(self, sections: Scores) -> Scores:
+        """Return, for each option, the similarity of the nearest section that names it, 0 where none does."""
+        catalogue = self._catalogue
+        nearest = np.zeros(len(catalogue.names), np.float32)
+        np.maximum.at(nearest, catalogue.mentioned_options, sections[catalogue.mentioning_sections])
+        return nearest
+
     def _named(self, question: str) -> Iterable[tuple[int, float]]:
         """Yield the options whose name, or the beginning of it, was typed, with a bonus for it."""
         question = question.strip().rstrip(".;=")
@@ -113,11 +132,15 @@ class OptionSearch:
         path = split_path(question)
         if len(path) > 1 and path[0] in {"config", "options"}:
             path = path[1:]
-        node = self._tree.find(path)
+        node = self._catalogue.tree.find(path)
         if node is None:
             return
         for number in node.options():
             yield number, _EXACT_BONUS if number == node.option else _BELOW_BONUS
+
+
+def _without_wildcards(parts: Sequence[str]) -> list[str]:
+    return [part for part in parts if not is_wildcard(part)]
 
 
 def _relative(scores: Scores) -> Scores:
