@@ -7,7 +7,7 @@ let
     expr = lib.mkOption {
       type = lib.types.str;
       example = "up";
-      description = "Query in PromQL.";
+      description = "Query in PromQL; in LogQL for a panel of type `logs`.";
     };
     legend = lib.mkOption {
       type = lib.types.str;
@@ -28,10 +28,11 @@ let
         "bargauge"
         "state-timeline"
         "text"
+        "logs"
         "row"
       ];
       default = "timeseries";
-      description = "Kind of panel; `row` is a heading over the panels that follow.";
+      description = "Kind of panel; `row` is a heading over the panels that follow, `logs` shows lines of Loki.";
     };
     description = lib.mkOption {
       type = lib.types.str;

@@ -1,4 +1,4 @@
-# Metrics, alerts, dashboards and traces, derived from the services that are declared.
+# Metrics, alerts, dashboards, traces and logs, derived from the services that are declared.
 {
   imports = [
     ./metrics.nix
@@ -12,6 +12,7 @@
     ./alerts/stores.nix
     ./alerts/backup.nix
     ./alerts/monitoring.nix
+    ./alerts/logs.nix
     ./alertmanager.nix
     ./dashboards.nix
     ./dashboards/overview.nix
@@ -23,5 +24,7 @@
     ./tracing.nix
     ./jaeger.nix
     ./tempo.nix
+    ./logs.nix
+    ./logs-shipper.nix
   ];
 }

@@ -72,7 +72,7 @@ in
           extraFlags = [
             "--collector.textfile.directory=${common.state}/metrics"
             "--collector.systemd.enable-restarts-metrics"
-            "--collector.systemd.unit-include=(ai-stack|nginx|postgresql|redis|qdrant|prometheus|alertmanager|grafana|tempo|acme).*"
+            "--collector.systemd.unit-include=(ai-stack|nginx|postgresql|redis|qdrant|prometheus|alertmanager|grafana|tempo|loki|vector|acme).*"
           ];
         };
         except = [

@@ -8,6 +8,7 @@
 let
   cfg = config.services.ai-stack;
   common = import ../lib.nix { inherit lib; };
+  observability = import ./lib.nix { inherit lib; };
   jaeger = cfg.jaeger;
   user = "ai-stack-jaeger";
   directory = "/var/lib/${user}";
@@ -121,14 +122,21 @@ in
       ++ lib.attrValues jaeger.ports;
       memory."${user}.service" = cfg.tracing.memoryMax;
       grafana.dataSources = [
-        {
-          name = "Traces";
-          uid = "ai-stack-traces";
-          type = "jaeger";
-          access = "proxy";
-          url = "http://${local jaeger.ports.query}${lib.removeSuffix "/" jaeger.route}";
-          editable = false;
-        }
+        (
+          {
+            name = "Traces";
+            uid = "ai-stack-traces";
+            type = "jaeger";
+            access = "proxy";
+            url = "http://${local jaeger.ports.query}${lib.removeSuffix "/" jaeger.route}";
+            editable = false;
+          }
+          # Jaeger keeps the name of the service apart from the tags, which is where Grafana looks.
+          // observability.tracesToLogs cfg {
+            customQuery = true;
+            query = ''{service=~".+"} |= "$''${__trace.traceId}"'';
+          }
+        )
       ];
       gateway.routes.jaeger = lib.mkIf (cfg.gateway.enable && cfg.grafana.enable) {
         prefix = jaeger.route;

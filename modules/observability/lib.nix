@@ -14,6 +14,22 @@ rec {
   # "30d" as PromQL and Prometheus' flags want it: a subset of systemd.time(7), too.
   duration = lib.types.strMatching "[1-9][0-9]*(s|m|h|d|w|y)";
 
+  # Whether Grafana has a data source for traces.
+  keepsTraces = cfg: cfg.tracing.enable && cfg.tracing.backend != "otlp";
+
+  # What a data source for traces says about the way to the logs of a span.
+  # https://grafana.com/docs/grafana/latest/datasources/tempo/configure-tempo-data-source/#trace-to-logs
+  tracesToLogs =
+    cfg: query:
+    lib.optionalAttrs cfg.logs.enable {
+      jsonData.tracesToLogsV2 = {
+        datasourceUid = "ai-stack-logs";
+        spanStartTimeShift = "-5m";
+        spanEndTimeShift = "5m";
+      }
+      // query;
+    };
+
   # What a unit of nixpkgs may exchange packets with, given the hosts it must reach.
   network =
     common: hosts:

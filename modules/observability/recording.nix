@@ -35,6 +35,7 @@ let
       (record "ai_stack:http_request_errors:rate5m" "(sum(rate(${httpPrefix}_request_errors_total${own}[5m])) or 0 * ${rate "5m"})")
       (record "ai_stack:http_latency_seconds:p95_5m" "histogram_quantile(0.95, sum by (le) (rate(${httpPrefix}_request_latency_seconds_bucket${own}[5m])))")
       (record "ai_stack:process_memory_bytes:max" "max by (instance) (${prefix}_process_memory_bytes${own})")
+      (record "ai_stack:ready:min" "min by (instance) (${prefix}_ready${own})")
       (record "ai_stack:circuit_breaker_state:max" ''max by (dependency) (label_replace(${prefix}_circuit_breaker_state${own}, "dependency", "$1", "service", "(.+)"))'')
       (record "ai_stack:memory_limit_bytes" "vector(${toString (common.toBytes service.memoryMax)})")
       (record "ai_stack:latency_objective_seconds" "vector(${builtins.toJSON service.slo.latency})")

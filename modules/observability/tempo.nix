@@ -8,6 +8,7 @@
 let
   cfg = config.services.ai-stack;
   common = import ../lib.nix { inherit lib; };
+  observability = import ./lib.nix { inherit lib; };
   tempo = cfg.tempo;
   directory = "/var/lib/tempo";
 
@@ -55,14 +56,25 @@ in
       ++ lib.attrValues tempo.ports;
       memory."tempo.service" = cfg.tracing.memoryMax;
       grafana.dataSources = [
-        {
-          name = "Traces";
-          uid = "ai-stack-traces";
-          type = "tempo";
-          access = "proxy";
-          url = "http://127.0.0.1:${toString tempo.ports.http}";
-          editable = false;
-        }
+        (
+          {
+            name = "Traces";
+            uid = "ai-stack-traces";
+            type = "tempo";
+            access = "proxy";
+            url = "http://127.0.0.1:${toString tempo.ports.http}";
+            editable = false;
+          }
+          // observability.tracesToLogs cfg {
+            tags = [
+              {
+                key = "service.name";
+                value = "service";
+              }
+            ];
+            filterByTraceID = true;
+          }
+        )
       ];
     };
     services.prometheus.scrapeConfigs = lib.mkIf cfg.prometheus.enable [

@@ -41,6 +41,8 @@ let
     "grafana"
     "jaeger"
     "tempo"
+    "loki"
+    "vector"
     "restic"
   ];
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from nix.evaluate import Machine, require
 
-#: All services, stores, backups and notifications.
+#: All services, stores, backups, logs and notifications.
 MONITORED = Machine(
     """{
   services.ai-stack = {
     enable = true;
     domain = "ai.example.org";
+    logs.enable = true;
     alertmanager = {
       enable = true;
       receiver.webhook_configs = [ { url_file = "/run/credentials/alertmanager.service/webhook"; } ];

@@ -34,7 +34,7 @@ def environment(machine: Machine, name: str = "translator") -> dict[str, str]:
 def test_every_service_and_every_store_is_measured() -> None:
     services = ("embeddings", "aidb", "hybrid-coordinator", "nixos-docs")
     exporters = ("node", "nginx", "postgres", "redis")
-    others = ("prometheus", "alertmanager", "qdrant", "jaeger")
+    others = ("prometheus", "alertmanager", "qdrant", "jaeger", "loki", "vector")
     assert set(jobs()) == {f"ai-stack-{name}" for name in services + exporters + others}
     assert MONITORED.problems() == []
     assert MONITORED.get("problems.warnings") == []
@@ -89,7 +89,9 @@ def test_the_stores_elsewhere_have_no_exporter_here() -> None:
 
 def test_nothing_watches_when_it_is_switched_off() -> None:
     machine = own("", "prometheus.enable = false; tracing.enable = false;")
-    watching = [name for name in machine.units() if re.match("prometheus|grafana|.*jaeger|tempo|alertmanager", name)]
+    watching = [
+        name for name in machine.units() if re.match("prometheus|grafana|.*jaeger|tempo|loki|vector|alertmanager", name)
+    ]
     assert watching == []
     assert machine.problems() == []
 

@@ -22,6 +22,17 @@ def rendered(machine: Machine = MONITORED) -> dict[str, dict[str, Any]]:
     return {uid: dashboard["rendered"] for uid, dashboard in found.items()}
 
 
+def queries(machine: Machine = MONITORED) -> list[tuple[str, str, str]]:
+    """Dashboard, panel and expression of every query to Prometheus."""
+    return [
+        (uid, panel["title"], target["expr"])
+        for uid, dashboard in rendered(machine).items()
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", [])
+        if target["datasource"]["type"] == "prometheus"
+    ]
+
+
 def titles(dashboard: dict[str, Any]) -> list[str]:
     return [panel["title"] for panel in dashboard["panels"]]
 
@@ -89,26 +100,13 @@ def test_grafana_reads_them_from_one_folder_that_nobody_changes() -> None:
 
 def test_every_metric_in_a_panel_exists(tmp_path: Path) -> None:
     known = everything(tmp_path) | {rule["record"] for group in groups() for rule in group["rules"] if "record" in rule}
-    unknown = {
-        name: (uid, panel["title"])
-        for uid, dashboard in rendered().items()
-        for panel in dashboard["panels"]
-        for target in panel.get("targets", [])
-        for name in metrics_in(target["expr"])
-        if name not in known
-    }
+    unknown = {name: (uid, title) for uid, title, query in queries() for name in metrics_in(query) if name not in known}
     assert unknown == {}
 
 
 def test_every_query_of_a_panel_is_valid(tmp_path: Path) -> None:
-    queries = [
-        target["expr"]
-        for dashboard in rendered().values()
-        for panel in dashboard["panels"]
-        for target in panel.get("targets", [])
-    ]
     # Any query is a recording rule, and promtool parses those.
-    rules = [{"record": f"query_{index}", "expr": query} for index, query in enumerate(queries)]
+    rules = [{"record": f"query_{index}", "expr": query} for index, (_, _, query) in enumerate(queries())]
     (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
     result = promtool("check", "rules", "queries.yml", cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -118,14 +116,15 @@ def test_every_panel_asks_the_data_source_that_is_provisioned() -> None:
     sources = {
         source["uid"]: source["type"] for source in MONITORED.get("config.services.ai-stack.grafana.dataSources")
     }
-    assert sources == {"ai-stack-prometheus": "prometheus", "ai-stack-traces": "jaeger"}
+    assert sources == {"ai-stack-prometheus": "prometheus", "ai-stack-traces": "jaeger", "ai-stack-logs": "loki"}
     for dashboard in rendered().values():
         for panel in dashboard["panels"]:
             if panel["type"] in {"row", "text"}:
                 assert "targets" not in panel
             else:
                 assert panel["targets"], panel["title"]
-                assert panel["datasource"]["uid"] in sources
+                assert sources[panel["datasource"]["uid"]] == ("loki" if panel["type"] == "logs" else "prometheus")
+                assert all(target["datasource"] == panel["datasource"] for target in panel["targets"])
 
 
 def test_the_link_of_an_alert_leads_to_its_runbook() -> None:

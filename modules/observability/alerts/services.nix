@@ -40,6 +40,13 @@ in
         summary = "{{ $labels.component }} at {{ $labels.instance }} does not answer";
         description = "Prometheus has had no answer for two minutes. Requests to it fail or are answered without it.";
       };
+      ServiceNotReady = {
+        expr = "ai_stack:ready:min == 0";
+        for = "5m";
+        severity = "critical";
+        summary = "{{ $labels.component }} at {{ $labels.instance }} is not ready";
+        description = "It runs, but lacks something of its own without which it cannot serve.";
+      };
       ServiceRestarting = {
         expr = ''increase(node_systemd_service_restart_total{name=~"ai-stack-.+"}[15m]) > 3'';
         for = "0";

@@ -4,10 +4,18 @@
 uid: dashboard:
 let
   columns = 24;
-  source = {
-    type = "prometheus";
-    uid = "ai-stack-prometheus";
-  };
+  sourceOf =
+    panel:
+    if panel.type == "logs" then
+      {
+        type = "loki";
+        uid = "ai-stack-logs";
+      }
+    else
+      {
+        type = "prometheus";
+        uid = "ai-stack-prometheus";
+      };
   optional = name: value: lib.optionalAttrs (value != null) { ${name} = value; };
 
   # Left to right; a panel that does not fit begins a new line below the highest one of the line before.
@@ -48,7 +56,7 @@ let
     placed
     ;
 
-  target = index: query: {
+  target = source: index: query: {
     refId = lib.elemAt (lib.stringToCharacters "ABCDEFGHIJKLMNOPQRSTUVWXYZ") index;
     inherit (query) expr;
     legendFormat = query.legend;
@@ -114,6 +122,13 @@ let
       mergeValues = true;
       showValue = "never";
     };
+    logs = {
+      dedupStrategy = "none";
+      enableLogDetails = true;
+      showTime = true;
+      sortOrder = "Descending";
+      wrapLogMessage = true;
+    };
     text = {
       mode = "markdown";
       inherit (panel) content;
@@ -137,8 +152,8 @@ let
         { options = (options panel).${panel.type}; }
     )
     // lib.optionalAttrs (panel.queries != [ ]) {
-      datasource = source;
-      targets = lib.imap0 target panel.queries;
+      datasource = sourceOf panel;
+      targets = lib.imap0 (target (sourceOf panel)) panel.queries;
       fieldConfig = fieldConfig panel;
     };
 in

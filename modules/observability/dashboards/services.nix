@@ -150,6 +150,18 @@ let
           everyService name ++ lib.optionals (service.runtime == "ai-stack") (ofRuntime name service)
         ))
         service.dashboard.panels
+        (lib.mkIf cfg.logs.enable (
+          lib.mkAfter [
+            {
+              title = "Log";
+              type = "logs";
+              description = "What its units on this machine have written. The details of a line link to its trace.";
+              width = 24;
+              height = 12;
+              queries = [ { expr = ''{service="${name}"}''; } ];
+            }
+          ]
+        ))
       ];
     };
 in

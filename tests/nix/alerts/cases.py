@@ -45,6 +45,9 @@ ON_BREAKER = {"component": "aidb", "dependency": "postgres"}
 EMBEDDINGS = 'component="embeddings",instance="e",job="ai-stack-embeddings"'
 ON_EMBEDDINGS = {"component": "embeddings", "instance": "e", "job": "ai-stack-embeddings"}
 TEXTFILE = "/var/lib/ai-stack/metrics"
+VECTOR = 'instance="v",job="ai-stack-vector"'
+LOKI = 'instance="l",job="ai-stack-loki"'
+PUSH = "loki_api_v1_push"
 #: In minutes, and in steps of half an hour.
 DAY = 1440
 STEPS = 48
@@ -58,6 +61,17 @@ CASES = (
         silent={'up{component="aidb",instance="a",job="ai-stack-aidb"}': "1 0 1x10"},
         labels={**AIDB, "instance": "a", "job": "ai-stack-aidb"},
         summary="aidb at a does not answer",
+    ),
+    Case(
+        "ServiceNotReady",
+        at=10,
+        fires={
+            'aidb_ready{component="aidb",instance="a"}': "1 0x10",
+            'aidb_ready{component="aidb",instance="b"}': "1x10",
+        },
+        silent={'aidb_ready{component="aidb",instance="a"}': "1 0 0 0 1x10"},
+        labels={**AIDB, "instance": "a"},
+        summary="aidb at a is not ready",
     ),
     Case(
         "ServiceRestarting",
@@ -364,6 +378,34 @@ CASES = (
         silent={'alertmanager_notifications_failed_total{instance="m",integration="webhook",reason="errors"}': "2x30"},
         labels={"instance": "m", "integration": "webhook"},
         summary="Alertmanager fails to deliver through webhook",
+    ),
+    # Logs
+    Case(
+        "LogsNotShipped",
+        at=20,
+        fires={
+            f'vector_http_client_errors_total{{component_id="loki",error_kind="refused",{VECTOR}}}': "1+2x30",
+            f'vector_http_client_responses_total{{component_id="loki",status="204",{VECTOR}}}': "0+9x30",
+            f'vector_http_client_responses_total{{component_id="loki",status="500",{VECTOR}}}': "7x30",
+        },
+        # away for a while, then back
+        silent={
+            f'vector_http_client_errors_total{{component_id="loki",error_kind="refused",{VECTOR}}}': "1 3 5 7 9x30"
+        },
+        labels={"instance": "v"},
+        summary="Log lines do not reach Loki",
+    ),
+    Case(
+        "LogStoreFailing",
+        at=20,
+        fires={
+            f'loki_request_duration_seconds_count{{method="POST",route="{PUSH}",status_code="204",{LOKI}}}': "0+9x30",
+            f'loki_request_duration_seconds_count{{method="POST",route="{PUSH}",status_code="500",{LOKI}}}': "0x30",
+            f"loki_ingester_chunks_flush_failures_total{{{LOKI}}}": "0+1x30",
+        },
+        silent={f"loki_ingester_chunks_flush_failures_total{{{LOKI}}}": "3x30"},
+        labels={"instance": "l"},
+        summary="Loki fails to store or to find log lines",
     ),
     # embeddings
     Case(

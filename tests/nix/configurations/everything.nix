@@ -7,6 +7,7 @@
     domain = "ai.example.org";
     openFirewall = true;
     memoryBudget = "32G";
+    logs.enable = true;
     tls = {
       mode = "acme";
       email = "ops@example.org";
