@@ -29,16 +29,6 @@ let
         )
       );
 
-  names = each (
-    name: _: [
-      {
-        # The user is ai-stack-<name>, and useradd(8) allows 32 characters.
-        assertion = builtins.match "[a-z][a-z0-9-]{0,21}[a-z0-9]" name != null;
-        message = "services.ai-stack.services.${name}: a service is named by 2 to 23 lower-case letters, digits and dashes, because its user and its unit are named after it.";
-      }
-    ]
-  );
-
   dependencies = each (
     name: service:
     map (peer: {
@@ -77,5 +67,5 @@ let
   };
 in
 {
-  config.assertions = portCollisions ++ names ++ dependencies ++ exposed ++ budget;
+  config.assertions = portCollisions ++ dependencies ++ exposed ++ budget;
 }

@@ -14,6 +14,7 @@
     ./observability
     ./backup.nix
     ./state-version.nix
+    ./names.nix
     ./assertions.nix
   ];
 }

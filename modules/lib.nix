@@ -78,6 +78,9 @@ rec {
 
   state = "/var/lib/ai-stack";
 
+  # Of a service: NixOS allows names of groups 31 characters, and "ai-stack-" is nine of them.
+  longestName = 22;
+
   # Where a secret lies: in the file given, or where it is generated.
   secretPath = name: file: if file != null then file else "${state}/secrets/${name}";
 

@@ -180,7 +180,8 @@ let
       config = {
         ports = lib.genList (i: config.port + i) config.instances;
         unit = "ai-stack-${name}" + lib.optionalString (config.instances > 1) "@";
-        user = "ai-stack-${name}";
+        # cut, so that names.nix can say what is wrong before NixOS ends evaluation
+        user = "ai-stack-${lib.substring 0 common.longestName name}";
         configFile =
           if config.instances > 1 then
             "/etc/ai-stack/${name}/%i.json"

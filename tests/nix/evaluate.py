@@ -83,6 +83,11 @@ class Machine:
             return _get(self, "machine")[what]
         return _get(self, what)
 
+    def compute(self, expression: str) -> Any:
+        """Return the value of a Nix expression over `config` as Python data."""
+        config = _expression(self, "config")
+        return json.loads(instantiate(f"let config = {config}; in {expression}", "--eval", "--strict", "--json"))
+
     def derivation(self, what: str) -> Path:
         """Return the .drv file of a derivation below an attribute of eval.nix, written with all that it needs."""
         return Path(instantiate(_expression(self, what)).strip().split("!")[0])

@@ -35,7 +35,11 @@ ASSERTIONS = {
         + service("two", 'port = 8101; enable = false; endpoints = [ "http://10.0.0.2:8101" ];'),
         "name it in `after` instead",
     ),
-    "a name that is no user name": (service("Bad_Name", "port = 8100;"), "2 to 23 lower-case letters"),
+    "a name that is no user name": (service("Bad_Name", "port = 8100;"), "2 to 22 lower-case letters"),
+    "a name that is too long for a user": (service("a" * 23, "port = 8100;"), "2 to 22 lower-case letters"),
+    "the name of a unit of the stack": (service("backup", "port = 8100;"), "such as my-backup"),
+    "the name of a directory of the stack": (service("metrics", "port = 8100;"), "such as my-metrics"),
+    "a name that begins as helpers do": (service("rotate-logs", "port = 8100;"), "such as my-rotate-logs"),
     "a secret among the settings": (
         service("one", 'port = 8100; settings.postgres_password = "hunter2";'),
         "Give a file in services.ai-stack.services.one.credentials.postgres_password",
