@@ -85,3 +85,9 @@ def _serialize(spec: ModelSpec) -> bytes:
         raise ModelError(f"{spec.weights}: {error}") from error
     content: bytes = model.SerializeToString()
     return content
+
+
+if __name__ == "__main__":
+    from ai_stack.embeddings.export_command import main  # needs what is defined above
+
+    raise SystemExit(main())

@@ -2,7 +2,8 @@
 
 The encoder is that of Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2018), with post-layer
 normalisation as in Vaswani et al., "Attention Is All You Need" (2017), which RoBERTa (Liu et al., 2019) shares but for
-the numbering of positions, followed by the pooling of Reimers and
+the numbering of positions (a padding token inside a text, which no tokenizer makes of ordinary text, gets a number here
+and none there), followed by the pooling of Reimers and
 Gurevych, "Sentence-BERT" (2019).
 
 Three constants are folded into the weights, each a per-call operation less: the embedding of the first (and here only)
