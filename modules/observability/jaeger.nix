@@ -88,7 +88,9 @@ in
   options.services.ai-stack.jaeger = {
     package = lib.mkOption {
       type = lib.types.package;
-      default = cfg.packages.ai-stack-jaeger;
+      default =
+        cfg.packages.ai-stack-jaeger
+          or (throw ''services.ai-stack.tracing.backend is "jaeger", and there is no package of it for this platform: set services.ai-stack.jaeger.package, or use the backend "tempo".'');
       defaultText = lib.literalExpression "config.services.ai-stack.packages.ai-stack-jaeger";
       description = "Package of Jaeger 2.";
     };

@@ -23,7 +23,8 @@ in
           "tempo"
           "otlp"
         ];
-        default = "jaeger";
+        default = if cfg.packages ? ai-stack-jaeger then "jaeger" else "tempo";
+        defaultText = lib.literalMD "`jaeger`; `tempo` on platforms that this repository has no package of Jaeger for";
         description = "Where traces are kept: in Jaeger or in Grafana Tempo on this machine, or at `endpoint`, whatever is there.";
       };
       endpoint = lib.mkOption {

@@ -72,10 +72,12 @@ class Machine:
     Attributes:
         module: a NixOS module, as Nix text.
         framework: whether the services that come along are left out.
+        system: the platform, by Nix's name.
     """
 
     module: str
     framework: bool = False
+    system: str = "x86_64-linux"
 
     def get(self, what: str) -> Any:
         """Return an attribute of eval.nix, or anything below it, as Python data."""
@@ -121,7 +123,8 @@ class Machine:
 
 def _expression(machine: Machine, what: str) -> str:
     flag = "true" if machine.framework else "false"
-    return f"(import ./tests/nix/eval.nix {{ framework = {flag}; module = ({machine.module}); }}).{what}"
+    arguments = f'framework = {flag}; system = "{machine.system}"; module = ({machine.module});'
+    return f"(import ./tests/nix/eval.nix {{ {arguments} }}).{what}"
 
 
 @functools.cache
