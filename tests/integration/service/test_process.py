@@ -104,6 +104,20 @@ async def test_disabled_auth_is_said_in_the_log_at_each_start(tmp_path: Path) ->
     assert (line["event"], line["level"]) == ("auth.disabled", "warning")
 
 
+async def test_a_port_that_is_taken_is_one_line_and_worth_a_restart(tmp_path: Path, keys: Keys) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = write_config(tmp_path, api_keys_file=str(keys.path), port=port)
+        async with process("--config", config) as child:
+            _, err = await asyncio.wait_for(child.communicate(), 30)
+    assert child.returncode == 1
+    [line] = [json.loads(line) for line in err.splitlines()]
+    assert line["event"] == "service.cannot_listen"
+    assert line["reason"] == f"127.0.0.1 port {port}: Address already in use"
+
+
 async def test_a_bad_sample_rate_is_a_configuration_error_too(tmp_path: Path, keys: Keys) -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SAMPLE_RATE": "often"}
     config = write_config(tmp_path, api_keys_file=str(keys.path))

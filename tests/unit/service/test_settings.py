@@ -70,6 +70,8 @@ def test_the_key_file_is_found_among_the_credentials(tmp_path: Path) -> None:
         ({"port": "many"}, {}, "port: Input should be a valid integer"),
         ({"port": 70000}, {}, "port: Input should be less than or equal to 65535"),
         ({}, {"AI_STACK_TOY_COLR": "x"}, "AI_STACK_TOY_COLR: unknown key"),
+        ({}, {"ai_stack_toy_colr": "x"}, "ai_stack_toy_colr: unknown key"),
+        ({"api_keys_file": "a\0b"}, {}, "NUL characters are not allowed"),
         ({}, {"AI_STACK_TOY_PORT": "many"}, "port: Input should be a valid integer"),
         ({}, {"AI_STACK_TOY_RATE_LIMITS": "s3cr3t{"}, "not valid JSON for its key"),
         ({"password": "s3cr3t"}, {}, "password: is a secret and must be a credential file"),

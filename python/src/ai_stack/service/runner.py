@@ -44,6 +44,10 @@ AppFactory = Callable[[S], web.Application]
 log = logs.get_logger(__name__)
 
 
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
 def run(settings_cls: type[S], create_app: AppFactory[S], argv: Sequence[str] | None = None) -> NoReturn:
     """Run a service until SIGTERM or SIGINT, then exit. This is the `main` of every service.
 
@@ -72,6 +76,10 @@ def run(settings_cls: type[S], create_app: AppFactory[S], argv: Sequence[str] | 
         # A resource found at its start what no check of the settings alone can find.
         log.critical("service.cannot_start", reason=str(error))
         sys.exit(EX_CONFIG)
+    except ListenError as error:
+        # Not a fault of the configuration: whoever has the address may leave it, so a restart is worth it.
+        log.critical("service.cannot_listen", reason=str(error))
+        sys.exit(1)
     finally:
         traces.shutdown()
     sys.exit(0)
@@ -156,9 +164,13 @@ async def _listen(runner: web.AppRunner, service: Service) -> asyncio.Server:
         settings.unix_socket.chmod(0o660)
         log.info("service.listening", unix_socket=str(settings.unix_socket))
     else:
-        listener = await loop.create_server(
-            accept, settings.host, settings.port, backlog=LISTEN_BACKLOG, reuse_address=True
-        )
+        try:
+            listener = await loop.create_server(
+                accept, settings.host, settings.port, backlog=LISTEN_BACKLOG, reuse_address=True
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ListenError(f"{settings.host} port {settings.port}: {reason}") from None
         for sock in listener.sockets:
             log.info("service.listening", address=sock.getsockname()[0], port=sock.getsockname()[1])
     return listener

@@ -186,6 +186,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not JSON: {error}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: must hold a JSON object")
+    if "\\u0000" in orjson.dumps(content).decode():
+        raise SettingsError(f"{path}: NUL characters are not allowed")
     return content
 
 
@@ -194,8 +196,9 @@ def _read_environment(cls: type[ServiceSettings], environ: Mapping[str, str]) ->
     if not prefix:
         return {}
     for variable in environ:
-        if variable.startswith(prefix):
-            name = variable.removeprefix(prefix).split(NESTED_DELIMITER)[0].lower()
+        # The library takes names in any case.
+        if variable.upper().startswith(prefix):
+            name = variable[len(prefix) :].split(NESTED_DELIMITER)[0].lower()
             if name not in cls.model_fields:
                 raise SettingsError(f"{variable}: unknown key")
     source = EnvSettingsSource(cls, env_prefix=prefix, env_nested_delimiter=NESTED_DELIMITER)
