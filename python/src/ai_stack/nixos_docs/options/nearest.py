@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ai_stack.nixos_docs.lexicon import spaced_words
 from ai_stack.nixos_docs.options.paths import is_wildcard
 from ai_stack.nixos_docs.options.tree import OptionTree, TreeNode
 from ai_stack.nixos_docs.words import bigrams, edit_distance
@@ -12,7 +13,7 @@ from ai_stack.nixos_docs.words import bigrams, edit_distance
 _BRANCHES = 8
 _LIKE = 5
 
-# Parts with fewer pairs of letters in common are different words (Dice's coefficient).
+# Parts with fewer pairs of letters in common are different words.
 _MIN_LIKENESS = 0.5
 
 # What a part costs that is left out, relative to one that is nothing like the one it stands for.
@@ -88,13 +89,26 @@ def _pairs(name: str) -> frozenset[str]:
     return frozenset(bigrams(name.lower()))
 
 
+@lru_cache(maxsize=65536)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(spaced_words(name).split())
+
+
 def _likeness(part: str, name: str) -> float:
-    pairs, others = _pairs(part), _pairs(name)
-    shared = 2 * len(pairs & others) / (len(pairs) + len(others))
+    """Return how alike two parts are (0 to 1): by their letters, or by the words that they are made of."""
+    letters = _shared(_pairs(part), _pairs(name))
+    words = _shared(_words(part), _words(name))
+    if words:
+        letters = max(letters, _MIN_LIKENESS + (1 - _MIN_LIKENESS) * words)
     # Few letters have few pairs, so that one wrong letter leaves little in common.
-    if shared < _MIN_LIKENESS and edit_distance(part.lower(), name.lower(), 1) <= 1:
+    if letters < _MIN_LIKENESS and edit_distance(part.lower(), name.lower(), 1) <= 1:
         return _MIN_LIKENESS
-    return shared
+    return letters
+
+
+def _shared(these: frozenset[str], those: frozenset[str]) -> float:
+    """Dice's coefficient."""
+    return 2 * len(these & those) / max(1, len(these) + len(those))
 
 
 def _nearest_options(node: TreeNode) -> list[tuple[int, int]]:
