@@ -41,6 +41,35 @@ let
     }) service.requires
   );
 
+  order = lib.toposort (
+    one: other: lib.elem one (services.${other}.after ++ services.${other}.requires)
+  ) (lib.attrNames services);
+  circles =
+    lib.optional (order ? cycle) (order.cycle ++ [ (lib.head order.cycle) ])
+    ++
+      map
+        (name: [
+          name
+          name
+        ])
+        (
+          lib.filter (name: lib.elem name (services.${name}.after ++ services.${name}.requires)) (
+            lib.attrNames services
+          )
+        );
+  unordered = map (circle: {
+    assertion = false;
+    message = "services.ai-stack: ${lib.concatStringsSep ", then " circle} wait for each other to start. Take one of them out of the `after` or `requires` of the next.";
+  }) circles;
+
+  unreachable = each (
+    name: service:
+    lib.optional (service.runtime == "ai-stack") {
+      assertion = service.settings.unix_socket or null == null;
+      message = "services.ai-stack.services.${name}.settings.unix_socket: the gateway, the other services and Prometheus look for it at ${service.listenAddress}, port ${toString service.port}. Leave unix_socket out.";
+    }
+  );
+
   # Both are readable by everybody, so a value there cannot be taken back.
   isSecret =
     key: builtins.match "(.*_)?(password|api_key|secret|token|private_key)" (lib.toLower key) != null;
@@ -67,5 +96,5 @@ let
   };
 in
 {
-  config.assertions = portCollisions ++ dependencies ++ exposed ++ budget;
+  config.assertions = portCollisions ++ dependencies ++ unordered ++ unreachable ++ exposed ++ budget;
 }

@@ -40,9 +40,17 @@ let
     };
   };
 
+  routed = lib.filterAttrs (_: s: s.endpoints != [ ] && s.route != null) cfg.services;
   routes =
-    lib.mapAttrsToList (name: service: lib.nameValuePair "services.${name}" service.route) (
-      lib.filterAttrs (_: s: s.endpoints != [ ] && s.route != null) cfg.services
+    lib.mapAttrsToList (name: service: lib.nameValuePair "services.${name}" service.route) routed
+    ++ lib.concatLists (
+      lib.mapAttrsToList (
+        name: service:
+        map (
+          path:
+          lib.nameValuePair "services.${name}.ingestPaths" "${service.route}${lib.removePrefix "/" path}"
+        ) service.ingestPaths
+      ) routed
     )
     ++ lib.mapAttrsToList (name: route: lib.nameValuePair name route.prefix) cfg.gateway.routes;
 in

@@ -181,7 +181,8 @@ in
             limit_req_status 429;
             ${errorPages}
           '';
-          locations = lib.mkMerge (
+          # Without a conflict when two claim one path: gateway-options.nix says so in terms of the stack.
+          locations = lib.mergeAttrsList (
             [
               {
                 "/".return = "404";

@@ -85,6 +85,10 @@ in
             message = ''services.ai-stack.tls.mode is "files": set services.ai-stack.tls.certificate and services.ai-stack.tls.key to files outside the store.'';
           }
           {
+            assertion = cfg.tls.mode == "files" || !common.isAddress cfg.domain;
+            message = "services.ai-stack.domain is ${cfg.domain}: a certificate vouches for a name. Choose one, and let the clients find it, in /etc/hosts if nowhere else.";
+          }
+          {
             assertion = cfg.tls.mode == "acme" -> cfg.tls.email != null;
             message = ''services.ai-stack.tls.mode is "acme": set services.ai-stack.tls.email, which the authority writes to before a certificate ends.'';
           }

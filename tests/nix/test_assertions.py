@@ -48,6 +48,36 @@ ASSERTIONS = {
         service("one", 'port = 8100; environment.API_TOKEN = "hunter2";'),
         "Give a file in services.ai-stack.services.one.credentials",
     ),
+    "services that wait for each other": (
+        service("one", 'port = 8100; after = [ "two" ];') + service("two", 'port = 8101; requires = [ "one" ];'),
+        "wait for each other to start",
+    ),
+    "a service that waits for itself": (
+        service("one", 'port = 8100; after = [ "one" ];'),
+        "one, then one wait for each other",
+    ),
+    "a socket where a port is looked for": (
+        service("one", 'port = 8100; instances = 3; settings.unix_socket = "/run/one.sock";'),
+        "Leave unix_socket out",
+    ),
+    "two services at one route": (
+        service("one", 'port = 8100; route = "/x/";') + service("two", 'port = 8101; route = "/x/";'),
+        "the route /x/ belongs to services.one and to services.two",
+    ),
+    "a service at the route of Grafana": (
+        service("one", 'port = 8100; route = "/grafana/";'),
+        "the route /grafana/ belongs to services.one and to grafana",
+    ),
+    "a bulk path that is the route of another service": (
+        service("one", 'port = 8100; route = "/a/"; ingestPaths = [ "/b/" ];')
+        + service("two", 'port = 8101; route = "/a/b/";'),
+        "the route /a/b/ belongs to services.two and to services.one.ingestPaths",
+    ),
+    "an address for a domain": ('domain = "10.0.0.5";', "a certificate vouches for a name"),
+    "a role that the socket does not know": (
+        service("one", 'port = 8100; postgresql = { enable = true; user = "docs"; database = "docs"; };'),
+        "Leave `user` and `database` alone",
+    ),
     "limits beyond the budget": (
         'memoryBudget = "1G";' + service("one", 'port = 8100; memoryMax = "3G";'),
         "Lower some memoryMax or raise the budget",
@@ -76,7 +106,11 @@ TYPE_ERRORS = {
 @pytest.mark.parametrize("mistake", ASSERTIONS)
 def test_an_assertion_names_the_remedy(mistake: str) -> None:
     body, message = ASSERTIONS[mistake]
-    assert any(message in problem for problem in framework(body).problems()), framework(body).problems()
+    with pytest.raises(EvaluationError) as refused:
+        framework(body).get("toplevel")
+    # as a person sees it: nothing else stops evaluation before
+    assert "Failed assertions" in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("mistake", TYPE_ERRORS)
