@@ -201,6 +201,7 @@ in
           [
             (lib.getExe' config.services.postgresql.package "psql")
             "--no-psqlrc"
+            "--port=${toString cfg.postgresql.port}"
             "--quiet"
             "--set=ON_ERROR_STOP=1"
             "--dbname=postgres"

@@ -122,7 +122,7 @@ in
       (lib.mkIf (uses "postgresql" && cfg.postgresql.host == null) (
         lib.mkMerge [
           (exporter "postgres" {
-            settings.dataSourceName = "user=postgres-exporter database=postgres host=/run/postgresql sslmode=disable";
+            settings.dataSourceName = "user=postgres-exporter database=postgres host=/run/postgresql port=${toString cfg.postgresql.port} sslmode=disable";
             # the server looks the peer's user up
             except = [ "PrivateUsers" ];
             unit = {
@@ -141,7 +141,7 @@ in
                 RemainAfterExit = true;
                 User = "postgres";
                 # Statistics and settings, no data (PostgreSQL manual, "Predefined Roles").
-                ExecStart = ''${lib.getExe' config.services.postgresql.package "psql"} --no-psqlrc --quiet --dbname postgres --command "GRANT pg_monitor TO \"postgres-exporter\""'';
+                ExecStart = ''${lib.getExe' config.services.postgresql.package "psql"} --no-psqlrc --port ${toString cfg.postgresql.port} --quiet --dbname postgres --command "GRANT pg_monitor TO \"postgres-exporter\""'';
               };
             };
           }

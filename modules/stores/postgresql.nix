@@ -112,6 +112,10 @@ in
         ];
       }
       (lib.mkIf local {
+        assertions = lib.mapAttrsToList (name: service: {
+          assertion = service.postgresql.user == service.user && service.postgresql.database == service.user;
+          message = "services.ai-stack.services.${name}.postgresql: on this machine the role and the database are named ${service.user}, as the user that the socket tells the server. Leave `user` and `database` alone; they are for a server elsewhere.";
+        }) users;
         services.postgresql = {
           enable = true;
           extensions =
@@ -123,6 +127,8 @@ in
           }) users;
           # Not even on loopback, unless somebody else on this machine asked for TCP.
           settings.listen_addresses = lib.mkIf (!config.services.postgresql.enableTCPIP) (lib.mkForce "");
+          # names the socket as well, where the clients look for it
+          settings.port = store.port;
         };
         services.ai-stack.memory."postgresql.service" = store.memoryMax;
 
@@ -160,7 +166,7 @@ in
               Type = "oneshot";
               RemainAfterExit = true;
               User = "postgres";
-              ExecStart = "${lib.getExe' config.services.postgresql.package "psql"} --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres --file ${setup}";
+              ExecStart = "${lib.getExe' config.services.postgresql.package "psql"} --no-psqlrc --port ${toString store.port} --quiet --set ON_ERROR_STOP=1 --dbname postgres --file ${setup}";
             };
           };
         }

@@ -135,3 +135,15 @@ def test_a_given_secret_restarts_the_store_and_its_clients() -> None:
 def test_the_memory_of_the_stores_counts_in_the_budget() -> None:
     problems = Machine(ENTRY % 'memoryBudget = "1G";', framework=True).problems()
     assert "postgresql.service: 1G" in "\n".join(problems)
+
+
+def test_another_port_of_postgresql_is_known_to_all_who_use_its_socket() -> None:
+    machine = Machine("{ services.ai-stack = { enable = true; postgresql.port = 5433; }; }")
+    assert machine.get("config.services.postgresql.settings.port") == 5433
+    assert machine.get("settings")["aidb"]["postgres_port"] == 5433
+    unit = machine.unit("ai-stack-postgresql.service")
+    assert "--port 5433" in unit.value("ExecStart")
+    assert '"--port=5433"' in unit.value("ExecStartPost")
+    assert "--port 5433" in machine.unit("ai-stack-postgresql-monitoring.service").value("ExecStart")
+    exporter = machine.unit("prometheus-postgres-exporter.service").values("Environment")
+    assert "port=5433" in exporter
