@@ -79,6 +79,11 @@ let
           "char-drm rw"
           "char-kfd rw"
         ];
+        # who may open the nodes of AMD and Intel
+        SupplementaryGroups = [
+          "render"
+          "video"
+        ];
       };
     };
     outbound = {

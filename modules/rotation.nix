@@ -15,7 +15,8 @@ let
       lib.concatMapAttrs (
         id: file:
         lib.optionalAttrs (!lib.elem file (lib.mapAttrsToList (_: secret: secret.path) registry)) {
-          "${name}-${lib.replaceStrings [ "_" ] [ "-" ] id}" = {
+          # No name of a service has a dot, so no two of these are alike.
+          "${name}.${id}" = {
             inherit file;
             units = service.systemdUnits;
           };

@@ -42,7 +42,8 @@ let
         HOST = service.listenAddress;
         PORT = if service.instances > 1 then "%i" else toString service.port;
       }
-      // service.environment;
+      # literally: systemd would read %h and the like (systemd.unit(5), "Specifiers")
+      // lib.mapAttrs (_: lib.replaceStrings [ "%" ] [ "%%" ]) service.environment;
     restartTriggers = lib.optionals (service.instances > 1) (
       map (port: config.environment.etc."ai-stack/${name}/${toString port}.json".source) service.ports
     );

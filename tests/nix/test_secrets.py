@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -202,9 +203,17 @@ def test_a_service_that_calls_another_gets_a_key_of_its_own_as_a_credential() ->
 
 def test_a_given_credential_that_changes_restarts_its_service_alone() -> None:
     machine = Machine(PAIR % "", framework=True)
-    assert machine.unit("ai-stack-rotate-aa-token.path").value("PathChanged", "Path") == "/run/secrets/aa-token"
-    restart = machine.unit("ai-stack-rotate-aa-token.service").value("ExecStart")
+    assert machine.unit("ai-stack-rotate-aa.token.path").value("PathChanged", "Path") == "/run/secrets/aa-token"
+    restart = machine.unit("ai-stack-rotate-aa.token.service").value("ExecStart")
     assert restart.endswith("try-restart ai-stack-aa.service")
+
+
+def test_credentials_whose_names_read_alike_are_watched_each() -> None:
+    entry = 'services.{} = {{ package = pkgs.hello; port = {}; credentials.{} = "/run/secrets/{}"; }};'
+    body = entry.format("aa", 8100, "bb-cc", "one") + entry.format("aa-bb", 8101, "cc", "two")
+    machine = Machine("{ pkgs, ... }: { services.ai-stack = { enable = true; " + body + " }; }", framework=True)
+    watched = [unit for name, unit in machine.units().items() if name.endswith(".path")]
+    assert sorted(re.findall(r"PathChanged=(\S+)", "".join(watched))) == ["/run/secrets/one", "/run/secrets/two"]
 
 
 def test_a_given_key_file_is_taken_over_when_it_changes() -> None:

@@ -66,6 +66,16 @@ def test_any_http_server_gets_its_address_in_the_environment() -> None:
     assert unit.value("ExecStart") == '"/bin/serve" "--rate" "5%%" "$$x"'
 
 
+def test_a_value_of_the_environment_is_taken_literally() -> None:
+    unit = own('environment.FORMAT = "100%h";').unit("ai-stack-translator.service")
+    assert '"FORMAT=100%%h"' in unit.sections["Service"]["Environment"]
+
+
+def test_a_graphics_processor_is_open_to_the_groups_of_its_nodes() -> None:
+    unit = own('hardening = [ "gpu" ];').unit("ai-stack-translator.service")
+    assert set(unit.values("SupplementaryGroups")) == {"ai-stack-keys", "render", "video"}
+
+
 def test_memory_is_reclaimed_before_the_process_is_ended() -> None:
     unit = own('memoryMax = "1G"; cpuQuota = "150%"; tasksMax = 99;').unit("ai-stack-translator.service")
     assert unit.value("MemoryMax") == "1G"
