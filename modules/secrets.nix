@@ -44,6 +44,15 @@ let
     '';
   };
 
+  # sudo and its kin begin with an environment of their own, so a variable of the shell would not arrive.
+  command = pkgs.writeShellApplication {
+    name = "ai-stack";
+    text = ''
+      export AI_STACK_KEY_FILE="''${AI_STACK_KEY_FILE:-${cfg.secrets.keyFile}}"
+      exec ${lib.getExe cfg.packages.ai-stack} "$@"
+    '';
+  };
+
   registryOptions =
     { name, config, ... }:
     {
@@ -183,10 +192,8 @@ in
     users.groups.${group} = { };
     environment.systemPackages = [
       program
-      cfg.packages.ai-stack
+      command
     ];
-    # what `ai-stack keys` edits
-    environment.variables.AI_STACK_KEY_FILE = cfg.secrets.keyFile;
 
     systemd.tmpfiles.settings.ai-stack = {
       ${state}.d = {

@@ -243,3 +243,13 @@ def test_a_service_elsewhere_without_a_shared_key_is_warned_about() -> None:
     (warning,) = elsewhere.get("problems.warnings")
     assert "bb is answered from other machines" in warning
     assert "secrets.upstreamApiKey" in warning
+
+
+def test_the_command_edits_the_key_file_of_the_machine_under_sudo_as_well() -> None:
+    machine = Machine(PAIR % "", framework=True)
+    (text,) = machine.compute(
+        'map (package: package.text) (builtins.filter (package: package.name == "ai-stack") '
+        "config.environment.systemPackages)"
+    )
+    assert 'AI_STACK_KEY_FILE="${AI_STACK_KEY_FILE:-/var/lib/ai-stack/keys/api-keys.json}"' in text
+    assert re.search(r'exec /nix/store/\S+/bin/ai-stack "\$@"', text)
