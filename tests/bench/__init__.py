@@ -1,0 +1,1 @@
+"""Measures services against others of their kind; `scripts/bench` is the command."""
