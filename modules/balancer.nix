@@ -8,6 +8,11 @@ let
     _: service: cfg.gateway.enable && service.route != null && service.endpoints != [ ]
   ) cfg.services;
 
+  hosts = lib.concatMap (service: map common.hostOf service.endpoints) (
+    lib.attrValues (balanced // routed)
+  );
+  named = lib.any (host: (common.reach host).needsNames) hosts;
+
   # With one server there is no other to turn to, so it is never marked as down.
   upstream =
     name: service:
@@ -30,6 +35,15 @@ in
       name: service: lib.nameValuePair "services.${name}.balancerPort" [ service.balancerPort ]
     ) balanced;
 
+    # nginx ends when it cannot resolve a name at its start, and must not stay away because of that.
+    systemd.services.nginx = {
+      startLimitIntervalSec = lib.mkForce 0;
+      wants = lib.optionals named [ "network-online.target" ];
+      after = lib.optionals named [
+        "network-online.target"
+        "nss-lookup.target"
+      ];
+    };
     services.nginx = {
       enable = true;
       # One entry for both uses: nginx does not start when its lines are there twice.

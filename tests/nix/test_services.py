@@ -125,6 +125,18 @@ def test_a_second_machine_shares_the_work_behind_one_address() -> None:
     assert servers.keys() == {"127.0.0.1:8081", "10.0.0.2:8081"}
 
 
+def test_the_gateway_waits_for_names_and_is_never_given_up() -> None:
+    elsewhere = (
+        'secrets.upstreamApiKey = "/run/secrets/key"; services.embeddings = { enable = false; endpoints = %s; };'
+    )
+    body = "{ services.ai-stack = { enable = true; " + elsewhere + " }; }"
+    by_name = Machine(body % '[ "http://vectors.lan:8081" ]').unit("nginx.service")
+    by_address = Machine(body % '[ "http://10.0.0.2:8081" ]').unit("nginx.service")
+    assert {"network-online.target", "nss-lookup.target"} <= set(by_name.values("After", "Unit"))
+    assert "network-online.target" not in by_address.values("After", "Unit")
+    assert by_address.value("StartLimitIntervalSec", "Unit") == "0"
+
+
 def test_a_machine_for_vectors_runs_nothing_else() -> None:
     units = {unit for unit in VECTORS.units() if unit.endswith(".service")}
     assert "ai-stack-embeddings.service" in units
