@@ -56,6 +56,7 @@
         in
         {
           default = app pkgs.ai-stack;
+          docs = app (pkgs.callPackage ./pkgs/docs-site/package.nix { });
           quickstart = app (pkgs.callPackage ./pkgs/quickstart/package.nix { });
         }
       );
