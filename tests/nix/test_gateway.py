@@ -279,10 +279,11 @@ async def test_a_body_beyond_the_limit_is_refused(gateway: Gateway) -> None:
 
 async def test_too_many_questions_are_refused_while_bulk_loading_goes_on(gateway: Gateway) -> None:
     async with server(gateway.ports[8100]), gateway.client() as client:
-        asked = [await client.get(f"{gateway.https}/echo/search") for _ in range(60)]
+        # At once: one after the other, a slow machine would keep within the rate.
+        asked = await asyncio.gather(*(client.get(f"{gateway.https}/echo/search") for _ in range(60)))
         loaded = [await client.post(f"{gateway.https}/echo/documents/batch", data=b"x") for _ in range(60)]
         last = await loaded[-1].json()
-    assert [answer.status for answer in asked[:20]] == [200] * 20
+    assert sum(answer.status == 200 for answer in asked) >= 20
     refused = [answer for answer in asked if answer.status == 429]
     assert refused
     assert refused[0].headers["Retry-After"] == "1"
