@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 import orjson
-import snowballstemmer  # type: ignore[import-untyped]
+import snowballstemmer
 from numpy.typing import NDArray
 
 from ai_stack.nixos_docs.words import STOP_WORDS, bigrams, closest, edit_limit, terms
