@@ -32,7 +32,7 @@ def test_the_authors_anchor_is_taken_from_either_place() -> None:
 
 def test_the_nearest_of_several_targets_counts_and_all_belong_to_the_section() -> None:
     found = outline(["text", "", "(far)=", "", "(near)=", "# A", "a"]).headings
-    assert found == (Heading(level=1, text="A", anchor="near", first=2, body=6),)
+    assert found == (Heading(level=1, text="A", anchor="near", first=2, body=6, other_anchors=("far",)),)
 
 
 def test_markup_in_a_heading_is_left_out() -> None:

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ai_stack.nixos_docs.sections import Document, normalise, parse_document, slug
@@ -44,6 +44,8 @@ def test_every_line_belongs_to_exactly_one_section(text: str, path: str) -> None
     assert covered == list(range(document.lines))
 
 
+@example("(1)=\n# {#0}", "a.md")
+@example("(first)=\n(second)=\n# Heading", "a.md")
 @given(st.lists(LINE, max_size=30).map("\n".join), st.sampled_from(["a.md", "a.rst"]))
 def test_no_word_outside_the_header_is_lost(text: str, path: str) -> None:
     document = parse_document(text, path)

@@ -13,7 +13,7 @@ class Heading:
     """A heading: its level (1 is the outermost), its text without markup, the author's anchor or "".
 
     `first` is the line where its section starts (an anchor above the heading included), `body` the line after the
-    heading itself.
+    heading itself. `other_anchors` are further names that the author gave it.
     """
 
     level: int
@@ -21,6 +21,7 @@ class Heading:
     anchor: str
     first: int
     body: int
+    other_anchors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

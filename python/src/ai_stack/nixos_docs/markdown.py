@@ -29,9 +29,17 @@ def outline(lines: Sequence[str]) -> Outline:
             continue
         first, end = token.map
         text, anchor = _split_anchor(tokens[position + 1].content)
-        first, target = _target_above(lines, first, body)
+        first, targets = _targets_above(lines, first, body)
+        nearest, *others = [name for name in (anchor, *targets) if name] or [""]
         headings.append(
-            Heading(level=int(token.tag[1:]), text=plain(text), anchor=anchor or target, first=first, body=end)
+            Heading(
+                level=int(token.tag[1:]),
+                text=plain(text),
+                anchor=nearest,
+                first=first,
+                body=end,
+                other_anchors=tuple(others),
+            )
         )
     return Outline(headings=tuple(headings), title=title, keywords=keywords, body=body)
 
@@ -64,16 +72,16 @@ def _split_anchor(text: str) -> tuple[str, str]:
     return (text[: match.start()], match[1]) if match else (text, "")
 
 
-def _target_above(lines: Sequence[str], first: int, floor: int) -> tuple[int, str]:
-    """Move a section's start up over the targets above its heading; the nearest one is its anchor."""
-    anchor = ""
+def _targets_above(lines: Sequence[str], first: int, floor: int) -> tuple[int, list[str]]:
+    """Move a section's start up over the targets above its heading; return these, the nearest first."""
+    targets = []
     number = first - 1
     while number >= floor:
         match = _TARGET_LINE.match(lines[number])
         if match:
-            anchor = anchor or match[1]
+            targets.append(match[1])
             first = number
         elif lines[number].strip():
             break
         number -= 1
-    return first, anchor
+    return first, targets

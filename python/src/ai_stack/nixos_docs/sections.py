@@ -97,7 +97,8 @@ def _sections(lines: Sequence[str], outline: Outline) -> list[Section]:
                 explicit=bool(heading.anchor),
                 first=heading.first,
                 last=end,
-                body=_body(lines[heading.body : end]),
+                # A section has one anchor; its other names can be searched.
+                body=_body([*heading.other_anchors, *lines[heading.body : end]]),
             )
         )
     return sections
