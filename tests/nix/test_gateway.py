@@ -79,8 +79,15 @@ class Gateway:
         async with ClientSession(connector=TCPConnector(ssl=trust, resolver=Loopback())) as session:
             yield session
 
-    def log(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in (self.directory / "access.log").read_text().splitlines()]
+    async def logged(self, *, within: float = 20.0) -> dict[str, object]:
+        """The one request's line; nginx writes it after the client has read the answer."""
+        give_up = time.monotonic() + within
+        while not (text := (self.directory / "access.log").read_text()).endswith("\n"):
+            assert time.monotonic() < give_up, "nothing in the access log"
+            await asyncio.sleep(0.02)
+        (line,) = text.splitlines()
+        entry: dict[str, object] = json.loads(line)
+        return entry
 
 
 class Loopback(AbstractResolver):
@@ -230,7 +237,7 @@ async def test_request_id_and_trace_context_go_through(gateway: Gateway) -> None
     assert headers["x-request-id"] == "my-request-1"
     assert headers["traceparent"] == trace
     assert answer.headers.getall("X-Request-ID") == ["my-request-1"]
-    (line,) = gateway.log()
+    line = await gateway.logged()
     assert (line["request_id"], line["traceparent"], line["status"]) == ("my-request-1", trace, 200)
 
 
