@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from redis.asyncio import Redis
 
-from ai_stack.aidb import cache, database
+from ai_stack.aidb import cache, database, routes, search_routes
 from ai_stack.aidb.cache import VectorCache
 from ai_stack.aidb.connecting import first_connection, open_pool
 from ai_stack.aidb.database import Connection, Database
@@ -19,7 +19,6 @@ from ai_stack.aidb.errors import ModelMismatch, StoredVectorsOfAnotherModel
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.migrate import load_migrations, migrate
 from ai_stack.aidb.resources import DATABASE, DOCUMENTS, EMBEDDER, EMBEDDINGS, INGESTION, SEARCHING
-from ai_stack.aidb.routes import ROUTES
 from ai_stack.aidb.search import ChunkSearch
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
@@ -51,7 +50,7 @@ def create_app(settings: AidbSettings) -> web.Application:
         if secret is not None:
             register_secret(secret.get_secret_value())
     parts = _Parts(service, settings)
-    service.add_routes(ROUTES)
+    service.add_routes((*routes.ROUTES, *search_routes.ROUTES))
     service.add_resource(parts.storage)
     service.add_resource(parts.vectors)
     service.add_resource(parts.work)

@@ -1,14 +1,13 @@
-"""Routes of aidb. What they do is in `ingestion` and `searching`."""
+"""Routes of aidb about documents. What they do is in `ingestion` and `documents`."""
 
 from aiohttp import web
 
 from ai_stack.aidb import schemas
 from ai_stack.aidb.documents import DocumentRecord, DocumentStore
-from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.identity import read_identity
 from ai_stack.aidb.ingestion import Ingestion
-from ai_stack.aidb.resources import DATABASE, DOCUMENTS, EMBEDDINGS, INGESTION, SEARCHING
-from ai_stack.service.endpoint import endpoint, json_response
+from ai_stack.aidb.resources import DATABASE, DOCUMENTS, INGESTION
+from ai_stack.service.endpoint import endpoint
 from ai_stack.service.errors import NotFound
 
 #: JSON may need six bytes for one of the content.
@@ -114,56 +113,6 @@ async def delete_document(request: web.Request, path: schemas.DocumentPath) -> s
     return schemas.Deleted(id=path.id)
 
 
-@endpoint(
-    "POST",
-    "/vector/embed",
-    scope="read",
-    body=schemas.EmbedRequest,
-    response=schemas.EmbedResult,
-    errors=(422, 503),
-    summary="Embed texts",
-    tags=("search",),
-)
-async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Response:
-    """With the model of the stored vectors."""
-    embeddings: Embeddings = request.app[EMBEDDINGS]
-    vectors, model = await embeddings.embed_texts(body.texts)
-    return json_response(
-        {"model": model.name, "revision": model.revision, "dimension": model.dimension, "embeddings": vectors}
-    )
-
-
-@endpoint(
-    "POST",
-    "/vector/search",
-    scope="read",
-    body=schemas.VectorSearchRequest,
-    response=schemas.SearchResult,
-    errors=(422, 503),
-    summary="Search by meaning",
-    tags=("search",),
-)
-async def search_vectors(request: web.Request, body: schemas.VectorSearchRequest) -> schemas.SearchResult:
-    """Scores are cosine similarities. Answers 503 when there is no vector to search with."""
-    return await request.app[SEARCHING].by_vector(body)
-
-
-@endpoint(
-    "POST",
-    "/search",
-    scope="read",
-    body=schemas.SearchRequest,
-    response=schemas.SearchResult,
-    errors=(422, 503),
-    summary="Search by keywords and meaning",
-    tags=("search",),
-)
-async def search(request: web.Request, body: schemas.SearchRequest) -> schemas.SearchResult:
-    """Scores are fused ranks, 1 for what is first in every list. `total` counts the fused list, which is bounded.
-    Without a vector to search with, a hybrid search uses keywords alone and says `degraded`."""
-    return await request.app[SEARCHING].by_rank(body)
-
-
 @endpoint("GET", "/stats", scope="read", response=schemas.Stats, errors=(503,), summary="Count what is stored")
 async def stats(request: web.Request) -> schemas.Stats:
     """Measured now."""
@@ -207,8 +156,5 @@ ROUTES = (
     list_documents,
     read_document,
     delete_document,
-    embed,
-    search_vectors,
-    search,
     stats,
 )

@@ -4,8 +4,8 @@ import time
 
 from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.errors import ModelMismatch
-from ai_stack.aidb.schemas import SearchHit, SearchRequest, SearchResult, VectorSearchRequest
 from ai_stack.aidb.search import ChunkSearch, Hit, Page
+from ai_stack.aidb.search_schemas import SearchHit, SearchRequest, SearchResult, VectorSearchRequest
 from ai_stack.aidb.vectors import Vectors, to_vectors
 from ai_stack.service.errors import BadRequest
 from ai_stack.service.logs import get_logger
