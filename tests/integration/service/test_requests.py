@@ -294,3 +294,18 @@ async def test_metrics_count_by_route_template_and_unknown_paths_share_one_label
     assert "/nowhere" not in text
     assert "toy_request_latency_seconds_bucket" in text
     assert "toy_process_memory_bytes" in text
+
+
+async def test_failures_are_remembered_for_administrators_only(toy: Api, keys: Keys) -> None:
+    failed = await toy("GET", "/bug", headers={"X-Request-ID": "the-first-one"})
+    await toy("GET", "/refuse/down")
+    await toy("GET", "/nowhere")
+    assert_refused(await toy("GET", "/errors/recent"), 403)
+    answer = await toy.with_key(keys.admin)("GET", "/errors/recent")
+    assert answer.headers["Cache-Control"] == "no-store"
+    newest, oldest = answer.json["errors"]
+    assert (newest["status"], newest["route"], newest["method"]) == (503, "/refuse/{kind}", "GET")
+    assert (oldest["error_id"], oldest["request_id"]) == (failed.json["error_id"], "the-first-one")
+    # what the client was told, not what the exception said
+    assert (oldest["status"], oldest["error"]) == (500, "internal error")
+    assert "hunter2" not in answer.body.decode()

@@ -21,6 +21,7 @@ from ai_stack.service.logs import register_secret
 from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.middleware import call_endpoint, middlewares, sent_headers
 from ai_stack.service.ratelimit import Limit, RateLimiter
+from ai_stack.service.recent_errors import RecentErrors
 from ai_stack.service.resilience import GuardRegistry
 from ai_stack.service.settings import ServiceSettings, SettingsError
 
@@ -72,6 +73,7 @@ class Service:
             version=self.version,
         )
         self.guards = GuardRegistry()
+        self.recent_errors = RecentErrors()
         self.health = Health(service=name, version=self.version, healthy_word=healthy_word)
         self.health.watch_guards(self.guards)
         self.metrics.watch_guards(self.guards)

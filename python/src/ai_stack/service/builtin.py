@@ -1,12 +1,20 @@
-"""The routes that every service has: health, metrics, OpenAPI."""
+"""The routes that every service has: health, metrics, recent failures, OpenAPI."""
 
 from typing import Any
 
 from aiohttp import hdrs, web
+from pydantic import BaseModel
 
 from ai_stack.service import openapi
 from ai_stack.service.context import SERVICE
 from ai_stack.service.endpoint import endpoint, json_response
+from ai_stack.service.recent_errors import RecentError
+
+
+class RecentFailures(BaseModel):
+    """What failed lately."""
+
+    errors: list[RecentError]
 
 
 def _uncached(status: int, body: dict[str, Any]) -> web.Response:
@@ -59,4 +67,19 @@ async def document(request: web.Request) -> web.Response:
     return json_response(openapi.document(request.app[SERVICE]))
 
 
-ROUTES = (health, live, ready, startup, metrics, document)
+@endpoint(
+    "GET",
+    "/errors/recent",
+    scope="admin",
+    summary="Recent failures",
+    tags=("health",),
+    response=RecentFailures,
+)
+async def recent_failures(request: web.Request) -> web.Response:
+    """The last requests that this process answered with 500 or more, newest first."""
+    return _uncached(
+        200, {"errors": [error.model_dump() for error in request.app[SERVICE].recent_errors.newest_first()]}
+    )
+
+
+ROUTES = (health, live, ready, startup, metrics, recent_failures, document)

@@ -32,7 +32,9 @@ from ai_stack.service.errors import (
 )
 from ai_stack.service.logs import get_logger
 from ai_stack.service.metrics import UNMATCHED
+from ai_stack.service.recent_errors import RecentError
 from ai_stack.service.resilience import deadline
+from ai_stack.service.timestamps import utc_timestamp
 from ai_stack.service.tracing import record_exception, server_span
 
 if TYPE_CHECKING:
@@ -192,6 +194,18 @@ def _envelope(service: "Service", request: web.Request, error: Exception) -> web
         status, message, headers = HTTPStatus.INTERNAL_SERVER_ERROR.value, "internal error", {}
         record_exception(error)
         log.error("http.failed", status=status, error_id=error_id, exc_info=error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        service.recent_errors.add(
+            RecentError(
+                error_id=error_id,
+                request_id=request[REQUEST_ID],
+                timestamp=utc_timestamp(time.time()),
+                status=status,
+                method=request.method,
+                route=_route_template(request),
+                error=message,
+            )
+        )
     target = service.endpoint_of(request)
     error_format: ErrorFormat = target.error_format if target is not None else "default"
     body: dict[str, Any] = {"error": message, "error_id": error_id}
