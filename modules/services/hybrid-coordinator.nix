@@ -2,6 +2,13 @@
 { config, lib, ... }:
 let
   cfg = config.services.ai-stack;
+  common = import ../lib.nix { inherit lib; };
+  self = cfg.services.hybrid-coordinator;
+
+  models = lib.filter (model: model != null) [
+    self.settings.local_llm or null
+    self.settings.remote_llm or null
+  ];
 in
 {
   services.ai-stack.services.hybrid-coordinator = {
@@ -15,6 +22,7 @@ in
       aidb_url = cfg.services.aidb.url;
       nixos_docs_url = cfg.services.nixos-docs.url;
       qdrant_url = cfg.qdrant.address;
+      redis_url = cfg.redis.address;
       tokenizer_file = lib.mkDefault "${cfg.packages.ai-stack-model}/tokenizer.json";
     };
 
@@ -24,6 +32,9 @@ in
       "nixos-docs"
     ];
     qdrant.enable = true;
+    redis.enable = true;
+    # A model on this machine needs no way out of it; one elsewhere gets as much of one as its address takes.
+    peers = map (model: common.hostOf model.url) models;
 
     memoryMax = lib.mkDefault "768M";
   };
