@@ -10,5 +10,6 @@
     ./services/hybrid-coordinator-observability.nix
     ./services/nixos-docs.nix
     ./services/nixos-docs-observability.nix
+    ./services/status-page.nix
   ];
 }

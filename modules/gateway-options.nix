@@ -92,6 +92,12 @@ in
           burst = 1000;
         };
       };
+      landing = lib.mkOption {
+        type = lib.types.nullOr common.types.routePrefix;
+        default = null;
+        example = "/grafana/";
+        description = "Where `/` leads to. Null: nowhere, it is unknown.";
+      };
       maxConnectionsPerClient = lib.mkOption {
         type = lib.types.ints.positive;
         default = 128;

@@ -198,6 +198,7 @@ in
                 "@ai_stack_slow".extraConfig = failure 504 "the service did not answer in time" "";
               }
             ]
+            ++ lib.optional (gateway.landing != null) { "= /".return = "302 ${gateway.landing}"; }
             ++ lib.mapAttrsToList serviceLocations routed
             ++ lib.mapAttrsToList extraLocation gateway.routes
           );

@@ -20,6 +20,7 @@
   opentelemetry-exporter-otlp-proto-http,
   opentelemetry-sdk,
   orjson,
+  prometheus-client,
   psycopg2,
   pydantic,
   pydantic-settings,
@@ -54,14 +55,23 @@ buildPythonPackage (finalAttrs: {
 
   src = fileset.toSource {
     root = ../..;
-    fileset = fileset.difference (fileset.unions [
-      ../../pytest.ini
-      ../../python/pyproject.toml
-      (code ../../python/src)
-      ../../tests/conftest.py
-      (code ../../tests/support)
-      (code ../../tests/unit)
-    ]) ../../tests/unit/docs; # about pages that are not part of the package
+    fileset =
+      fileset.difference
+        (fileset.unions [
+          ../../pytest.ini
+          ../../python/pyproject.toml
+          (code ../../python/src)
+          ../../tests/conftest.py
+          (code ../../tests/support)
+          (code ../../tests/unit)
+        ])
+        (
+          # about pages and benchmarks, which are not part of the package
+          fileset.unions [
+            ../../tests/unit/docs
+            (fileset.maybeMissing ../../tests/unit/bench)
+          ]
+        );
   };
   sourceRoot = "${finalAttrs.src.name}/python";
 
@@ -85,6 +95,7 @@ buildPythonPackage (finalAttrs: {
     opentelemetry-exporter-otlp-proto-http
     opentelemetry-sdk
     orjson
+    prometheus-client
     psycopg2
     pydantic
     pydantic-settings
@@ -134,6 +145,7 @@ buildPythonPackage (finalAttrs: {
     "ai_stack.hybrid_coordinator.app"
     "ai_stack.nixos_docs.app"
     "ai_stack.service.runner"
+    "ai_stack.status_page.app"
   ]
   ++ lib.optionals hasOnnxruntime [ "ai_stack.embeddings.app" ];
 

@@ -21,6 +21,7 @@ WATCHED: dict[str, tuple[Machine, tuple[str, ...]]] = {
             "ai-stack-nixos-docs.service",
             "ai-stack-postgresql.service",
             "ai-stack-secrets.service",
+            "ai-stack-status-page.service",
             "ai-stack-tls.service",
         ),
     ),

@@ -32,7 +32,7 @@ def environment(machine: Machine, name: str = "translator") -> dict[str, str]:
 
 
 def test_every_service_and_every_store_is_measured() -> None:
-    services = ("embeddings", "aidb", "hybrid-coordinator", "nixos-docs")
+    services = ("embeddings", "aidb", "hybrid-coordinator", "nixos-docs", "status-page")
     exporters = ("node", "nginx", "postgres", "redis")
     others = ("prometheus", "alertmanager", "qdrant", "jaeger", "loki", "vector")
     assert set(jobs()) == {f"ai-stack-{name}" for name in services + exporters + others}

@@ -195,7 +195,7 @@ def test_a_trace_links_to_its_lines() -> None:
 
 def test_the_dashboard_of_a_service_ends_with_its_log() -> None:
     dashboards = MONITORED.get("config.services.ai-stack.dashboards")
-    for name in set(names().values()) & {"embeddings", "aidb", "hybrid-coordinator", "nixos-docs"}:
+    for name in set(names().values()) & {"embeddings", "aidb", "hybrid-coordinator", "nixos-docs", "status-page"}:
         panel = dashboards[f"ai-stack-{name}"]["rendered"]["panels"][-1]
         assert (panel["title"], panel["type"]) == ("Log", "logs")
         assert panel["datasource"] == {"type": "loki", "uid": "ai-stack-logs"}

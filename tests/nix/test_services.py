@@ -11,6 +11,7 @@ from ai_stack.embeddings.settings import EmbeddingsSettings
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.nixos_docs.settings import NixosDocsSettings
 from ai_stack.service.settings import ServiceSettings
+from ai_stack.status_page.settings import StatusPageSettings
 from nix.evaluate import Machine
 from nix.machines import ALL, BOTH, EXTERNAL, MINIMAL, VECTORS
 from nix.security import exposure
@@ -20,8 +21,9 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "embeddings": EmbeddingsSettings,
     "hybrid-coordinator": HybridSettings,
     "nixos-docs": NixosDocsSettings,
+    "status-page": StatusPageSettings,
 }
-PORTS = {"embeddings": 8081, "aidb": 8091, "hybrid-coordinator": 8092, "nixos-docs": 8094}
+PORTS = {"embeddings": 8081, "aidb": 8091, "hybrid-coordinator": 8092, "nixos-docs": 8094, "status-page": 8096}
 
 #: Highest exposure allowed, by unit; the reasons of the relaxations are in modules/hardening.nix.
 EXPOSURE = {"ai-stack-embeddings.service": 2.5, "ai-stack-embeddings@.service": 2.5}

@@ -45,5 +45,5 @@ def test_a_script_passes_the_check_that_its_build_makes(path: Path) -> None:
     assert result.stdout == ""
 
 
-def test_there_are_four_services() -> None:
-    assert PAYLOADS == ["aidb", "embeddings", "hybrid-coordinator", "nixos-docs"]
+def test_all_services_are_looked_for() -> None:
+    assert PAYLOADS == ["aidb", "embeddings", "hybrid-coordinator", "nixos-docs", "status-page"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "python" / "src" / "ai_stack"
-PAYLOADS = ("embeddings", "aidb", "hybrid_coordinator", "nixos_docs")
+PAYLOADS = ("embeddings", "aidb", "hybrid_coordinator", "nixos_docs", "status_page")
 
 
 def imported_packages(package: str) -> set[str]:

@@ -13,11 +13,13 @@ from ai_stack.local import blueprint
 from ai_stack.local.program import Program
 from ai_stack.nixos_docs.settings import NixosDocsSettings
 from ai_stack.service.settings import ServiceSettings, load_settings
+from ai_stack.status_page.settings import StatusPageSettings
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "embeddings": EmbeddingsSettings,
     "aidb": AidbSettings,
     "nixos-docs": NixosDocsSettings,
+    "status-page": StatusPageSettings,
     "hybrid-coordinator": HybridSettings,
 }
 
@@ -41,7 +43,7 @@ def test_every_service_accepts_the_settings_and_credentials_it_is_given(tmp_path
         settings = load_settings(settings_class, config=config, environ=made[name].environment)
         assert settings.auth == "required"
         assert settings.port > 0
-        assert (settings.upstream_api_key is None) == (name == "embeddings")
+        assert (settings.upstream_api_key is None) == (name in ("embeddings", "status-page"))
 
 
 def test_no_secret_is_in_a_command_line_an_environment_or_a_configuration(tmp_path: Path, corpus: Path) -> None:

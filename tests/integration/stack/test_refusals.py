@@ -81,7 +81,7 @@ async def test_2000_idle_connections_do_not_keep_others_out(stack: RunningStack,
             writer.close()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "status-page"])
 async def test_no_generated_request_gets_an_undocumented_answer(
     stack: RunningStack, service: str, tmp_path: Path
 ) -> None:

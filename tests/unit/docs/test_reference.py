@@ -16,6 +16,7 @@ from ai_stack.embeddings.settings import EmbeddingsSettings
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.nixos_docs.settings import NixosDocsSettings
 from ai_stack.service.settings import ServiceSettings
+from ai_stack.status_page.settings import StatusPageSettings
 
 from .pages import DOCS, ROOT, prose
 
@@ -31,7 +32,7 @@ def test_the_reference_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [ServiceSettings, EmbeddingsSettings, AidbSettings, HybridSettings, NixosDocsSettings]
+    "settings", [ServiceSettings, EmbeddingsSettings, AidbSettings, HybridSettings, NixosDocsSettings, StatusPageSettings]
 )
 def test_every_setting_has_a_description(settings: type[ServiceSettings]) -> None:
     assert list(undescribed(settings)) == []
@@ -43,6 +44,7 @@ def test_defaults_that_the_pages_of_services_mention_are_those_of_the_code(tmp_p
         "aidb": AidbSettings(auth="disabled"),
         "hybrid-coordinator": HybridSettings(auth="disabled"),
         "nixos-docs": NixosDocsSettings(auth="disabled", index=tmp_path / "index.sqlite"),
+        "status-page": StatusPageSettings(auth="disabled"),
     }.items():
         defaults = set(numbers(settings.model_dump()))
         known = {name for name, _ in defaults}

