@@ -25,8 +25,18 @@
         in
         packages // { default = packages.ai-stack; }
       );
-      # Building the package runs the unit tests with the libraries of nixpkgs.
-      checks = lib.mapAttrs (_: packages: { inherit (packages) ai-stack; }) self.packages;
+      # Building the package runs the unit tests with the libraries of nixpkgs; the stories run in virtual machines.
+      checks = lib.mapAttrs (
+        system: packages:
+        {
+          inherit (packages) ai-stack;
+        }
+        // lib.optionalAttrs (system == "x86_64-linux") (
+          lib.mapAttrs' (name: lib.nameValuePair "vm-${name}") (
+            import ./nixos-tests { pkgs = nixpkgs.legacyPackages.${system}; }
+          )
+        )
+      ) self.packages;
       # Complete machines, as examples and for the tests.
       nixosConfigurations = lib.mapAttrs' (
         file: _:

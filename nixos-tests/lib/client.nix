@@ -1,0 +1,4 @@
+# A machine that uses the stack of another one.
+{
+  imports = [ ./machine.nix ];
+}

@@ -1,0 +1,10 @@
+# What every machine of a story has.
+{ pkgs, ... }:
+{
+  environment.systemPackages = [
+    pkgs.curl
+    pkgs.jq
+    pkgs.openssl
+    pkgs.python3
+  ];
+}
