@@ -47,7 +47,7 @@ def options(_body: Any) -> Any:
 
 async def test_every_tool_is_listed_and_does_its_work(hybrid: Api, keys: Keys, fakes: Others) -> None:
     fakes.docs.answers["/options/search"] = options
-    async with session_of(hybrid, keys.write) as session:
+    async with session_of(hybrid, keys.admin) as session:
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
         assert set(tools) == {
             "augment_query",
@@ -77,6 +77,9 @@ async def test_tools_need_the_scopes_of_their_routes(hybrid: Api, keys: Keys) ->
         refused = await session.call_tool("track_interaction", {"query": QUESTION, "response": "x"})
         assert refused.isError
         assert "scope 'write'" in str(refused.content)
+        history = await session.call_tool("search_context", {"query": QUESTION, "collections": ["interaction-history"]})
+        assert history.isError
+        assert "scope 'admin'" in str(history.content)
 
 
 async def test_pages_of_other_sites_are_refused(hybrid: Api) -> None:

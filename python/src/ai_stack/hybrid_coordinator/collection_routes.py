@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import web
 from pydantic import BaseModel
 
+from ai_stack.hybrid_coordinator.access import check_readable, readable
 from ai_stack.hybrid_coordinator.collection_schemas import (
     CollectionInfo,
     CollectionList,
@@ -53,9 +54,13 @@ async def list_collections(request: web.Request) -> CollectionList:
     tags=("collections",),
 )
 async def search(request: web.Request, body: SearchRequest) -> SearchResponse:
-    """By meaning, in one collection or several. Texts are cleaned of control characters and bounded."""
+    """By meaning, in one collection or several. Texts are cleaned of control characters and bounded.
+
+    `interaction-history` is searched for keys with the scope `admin`, and left out of "all" for others.
+    """
     collections, settings = request.app[COLLECTIONS], request.app[SETTINGS]
-    names = list(dict.fromkeys(body.collections or collections.names))
+    check_readable(request, body.collections or ())
+    names = readable(request, body.collections or collections.names)
     thresholds = {
         name: settings.collections.of(name).threshold if body.min_similarity is None else body.min_similarity
         for name in names

@@ -84,7 +84,7 @@ class SearchRequest(RequestModel):
 
     query: Question
     collections: list[CollectionName] | None = Field(
-        default=None, min_length=1, max_length=5, description="Which to search; null for all."
+        default=None, min_length=1, max_length=5, description="Which to search; null for all that the API key may read."
     )
     limit: int = Field(default=5, ge=1, le=50, description="The most results of each collection.")
     min_similarity: float | None = Field(

@@ -1,7 +1,7 @@
 """Conversations: context turn by turn, without repeating what was sent, and a look at what is still missing."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -89,17 +89,18 @@ class Conversation:
         session_id: str,
         query: str,
         *,
+        readable: Collection[str],
         level: Level,
         max_tokens: int,
         already_sent: Sequence[str],
         metadata: Mapping[str, Any] | None,
     ) -> Turn:
-        """Return context for a question that the session has not had yet.
+        """Return context for a question that the session has not had yet, from the collections in `readable`.
 
         Raises:
             NothingToSearch
         """
-        plan = LEVELS[level]
+        plan, searched = LEVELS[level], self._plan(LEVELS[level], readable)
         degraded: set[str] = set()
         sent = frozenset(already_sent)
         try:
@@ -111,7 +112,7 @@ class Conversation:
             agent_type=plan.wording,
             max_tokens=max_tokens,
             limit=plan.limit,
-            plan=self._plan(plan),
+            plan=searched,
             without=sent,
         )
         placed = [source.fused for source in answer.prompt.sources]
@@ -133,12 +134,14 @@ class Conversation:
             answer=answer,
             number=number,
             suggestions=_names(rest),
-            collections_searched=plan.collections,
+            collections_searched=tuple(searched),
             degraded=tuple(sorted({*answer.degraded, *degraded})),
         )
 
-    async def evaluate(self, owner: str, session_id: str, *, confidence: float, gaps: Sequence[str]) -> Evaluation:
-        """Look for passages that would close the gaps of an answer.
+    async def evaluate(
+        self, owner: str, session_id: str, *, readable: Collection[str], confidence: float, gaps: Sequence[str]
+    ) -> Evaluation:
+        """Look for passages that would close the gaps of an answer, in the collections in `readable` among others.
 
         Raises:
             NotFound: no such session.
@@ -148,7 +151,7 @@ class Conversation:
         if session is None:
             raise NotFound("there is no such session")
         sent = await self._sessions.sent(owner, session_id)
-        plan = self._plan(LEVELS["comprehensive"])
+        plan = self._plan(LEVELS["comprehensive"], readable)
         found = await asyncio.gather(*(self._augmenter.find(gap, plan=plan, without=sent) for gap in gaps))
         answerable = [gap for gap, passages in zip(gaps, found, strict=True) if passages]
         related = _names([fused for passages in found for fused in passages])
@@ -160,10 +163,11 @@ class Conversation:
             session=session,
         )
 
-    def _plan(self, level: LevelPlan) -> dict[str, CollectionSettings]:
+    def _plan(self, level: LevelPlan, readable: Collection[str]) -> dict[str, CollectionSettings]:
         return {
             name: CollectionSettings(limit=level.per_collection, threshold=self._collections.of(name).threshold)
             for name in level.collections
+            if name in readable
         }
 
     def _without_memory(self, error: DependencyError, degraded: set[str]) -> None:

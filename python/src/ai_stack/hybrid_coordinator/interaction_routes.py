@@ -6,6 +6,7 @@ from contextlib import aclosing
 import orjson
 from aiohttp import web
 
+from ai_stack.hybrid_coordinator.access import administrates, caller
 from ai_stack.hybrid_coordinator.interaction_schemas import (
     ExportQuery,
     InteractionPath,
@@ -15,6 +16,7 @@ from ai_stack.hybrid_coordinator.interaction_schemas import (
     TrackRequest,
     TrackResponse,
 )
+from ai_stack.hybrid_coordinator.interactions import NoSuchInteraction
 from ai_stack.hybrid_coordinator.keys import EMBEDDER, INTERACTIONS, SETTINGS
 from ai_stack.hybrid_coordinator.records import Interaction
 from ai_stack.service.endpoint import endpoint
@@ -42,6 +44,7 @@ async def track(request: web.Request, body: TrackRequest) -> TrackResponse:
     """A question and its answer. It is durable when this answers; without an embedding nothing is stored (503)."""
     interaction = Interaction(
         id=body.interaction_id or uuid.uuid4(),
+        owner=caller(request),
         query=body.query,
         response=body.response,
         agent_type=body.agent_type,
@@ -101,8 +104,10 @@ async def export(request: web.Request, query: ExportQuery) -> web.StreamResponse
     tags=("interactions",),
 )
 async def show(request: web.Request, path: InteractionPath) -> InteractionResponse:
-    """Its state, without the answer's text."""
+    """Its state, without the answer's text; to the API key that stored it and to administrators."""
     found = await request.app[INTERACTIONS].get(path.id)
+    if found.owner != caller(request) and not administrates(request):
+        raise NoSuchInteraction
     return InteractionResponse(
         interaction_id=found.id,
         query=found.query,

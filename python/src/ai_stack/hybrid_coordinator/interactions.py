@@ -26,6 +26,13 @@ NAME = Interaction.collection
 EXPORT_PAGE = 64
 
 
+class NoSuchInteraction(NotFound):
+    """There is no interaction of this id."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such interaction")
+
+
 class Interactions:
     """The history of interactions.
 
@@ -77,12 +84,12 @@ class Interactions:
         """Return an interaction.
 
         Raises:
-            NotFound
+            NoSuchInteraction
             NotPrepared, DependencyError
         """
         stored = await self._read(id_)
         if stored is None:
-            raise NotFound("there is no such interaction")
+            raise NoSuchInteraction
         return self._interaction(stored)
 
     async def report(
@@ -91,13 +98,13 @@ class Interactions:
         """Store how an interaction ended, in place of an earlier report.
 
         Raises:
-            NotFound
+            NoSuchInteraction
             NotPrepared, DependencyError
         """
         async with self._locks.hold(id_.hex):
             stored = await self._read(id_, vector=True)
             if stored is None:
-                raise NotFound("there is no such interaction")
+                raise NoSuchInteraction
             known = self._interaction(stored)
             if (known.outcome, known.user_feedback) == (outcome, feedback):
                 return known, "unchanged"
@@ -160,5 +167,5 @@ class Interactions:
     def _interaction(self, stored: Point) -> Interaction:
         record = self._collections.read(NAME, stored.id, stored.payload)
         if not isinstance(record, Interaction):
-            raise NotFound("there is no such interaction")
+            raise NoSuchInteraction
         return record

@@ -129,12 +129,14 @@ class Interaction(Record):
     """A question that was answered, and how well: collection `interaction-history`.
 
     `revision` changes with every report of the outcome; `pending` says that this revision has not been learned from;
-    `learned_as` names the record that it taught, as collection/id.
+    `learned_as` names the record that it taught, as collection/id; `owner` the API key
+    that stored it, nobody's when empty.
     """
 
     collection: ClassVar[str] = "interaction-history"
 
     id: uuid.UUID
+    owner: str = ""
     query: Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
     response: LongText
     agent_type: Literal["local", "remote"]

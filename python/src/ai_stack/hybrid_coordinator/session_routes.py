@@ -4,6 +4,7 @@ import uuid
 
 from aiohttp import web
 
+from ai_stack.hybrid_coordinator.access import caller, readable
 from ai_stack.hybrid_coordinator.conversation import REFINE_BELOW, Conversation
 from ai_stack.hybrid_coordinator.keys import COLLECTIONS, CONVERSATION, SESSIONS
 from ai_stack.hybrid_coordinator.presenting import source_of
@@ -19,7 +20,6 @@ from ai_stack.hybrid_coordinator.session_schemas import (
 from ai_stack.hybrid_coordinator.sessions import Session, Sessions
 from ai_stack.service.endpoint import endpoint
 from ai_stack.service.errors import NotFound, NotImplementedHere
-from ai_stack.service.middleware import ANONYMOUS, PRINCIPAL
 
 
 @endpoint(
@@ -36,9 +36,10 @@ async def multi_turn(request: web.Request, body: TurnRequest) -> TurnResponse:
     """Context that was not sent before in the session. Without Redis it answers, but does not remember (degraded)."""
     session_id = body.session_id or uuid.uuid4().hex
     turn = await _conversation(request).turn(
-        _owner(request),
+        caller(request),
         session_id,
         body.query,
+        readable=readable(request, request.app[COLLECTIONS].names),
         level=body.context_level,
         max_tokens=body.max_tokens,
         already_sent=body.previous_context_ids,
@@ -74,14 +75,18 @@ async def multi_turn(request: web.Request, body: TurnRequest) -> TurnResponse:
 async def evaluate(request: web.Request, body: EvaluateRequest) -> EvaluateResponse:
     """Searches for each gap what was not sent yet. The answer itself is not judged."""
     found = await _conversation(request).evaluate(
-        _owner(request), body.session_id, confidence=body.confidence, gaps=body.gaps
+        caller(request),
+        body.session_id,
+        readable=readable(request, request.app[COLLECTIONS].names),
+        confidence=body.confidence,
+        gaps=body.gaps,
     )
     return EvaluateResponse(
         should_refine=body.confidence < REFINE_BELOW,
         suggested_queries=found.suggestions,
         answerable_gaps=found.answerable,
         estimated_confidence_increase=found.gain,
-        available_collections=request.app[COLLECTIONS].names,
+        available_collections=readable(request, request.app[COLLECTIONS].names),
         session_info=_info(found.session),
     )
 
@@ -98,7 +103,7 @@ async def evaluate(request: web.Request, body: EvaluateRequest) -> EvaluateRespo
 )
 async def show(request: web.Request, path: SessionPath) -> SessionInfo:
     """Only to the API key that began it."""
-    found = await _sessions(request).get(_owner(request), path.id)
+    found = await _sessions(request).get(caller(request), path.id)
     if found is None:
         raise NotFound("there is no such session")
     return _info(found)
@@ -116,14 +121,9 @@ async def show(request: web.Request, path: SessionPath) -> SessionInfo:
 )
 async def clear(request: web.Request, path: SessionPath) -> SessionCleared:
     """Only by the API key that began it."""
-    if not await _sessions(request).delete(_owner(request), path.id):
+    if not await _sessions(request).delete(caller(request), path.id):
         raise NotFound("there is no such session")
     return SessionCleared(status="cleared", session_id=path.id)
-
-
-def _owner(request: web.Request) -> str:
-    principal = request.get(PRINCIPAL)
-    return ANONYMOUS if principal is None else principal.name
 
 
 def _sessions(request: web.Request) -> Sessions:
