@@ -11,6 +11,7 @@ import typer
 from ai_stack.cli import keys, render
 from ai_stack.cli import up as foreground
 from ai_stack.cli.client import StackClient, connected
+from ai_stack.cli.mcp import mcp
 from ai_stack.cli.options import JsonOption, StateOption, print_json
 from ai_stack.cli.status import stack_status
 from ai_stack.local import logfile, stack
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Run the embedded AI knowledge stack on this machine, fill it and ask it.",
 )
 app.add_typer(keys.commands, name="keys")
+app.command()(mcp)
 
 
 @app.command()
