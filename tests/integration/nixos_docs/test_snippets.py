@@ -1,4 +1,4 @@
-"""Fifty snippets, checked against all options of NixOS."""
+"""Fifty snippets, checked against the options of NixOS that are anywhere near to those they set."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,8 @@ from ai_stack.nixos_docs.options.checking import check_path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SNIPPETS = REPOSITORY / "tests" / "data" / "nixos_docs" / "snippets.txt"
-OPTIONS = REPOSITORY.parent / "shared" / "data" / "nixos-options.json.gz"
+# Of NixOS 25.05 (MIT licence): every option that shares the first two parts of its name with one in a snippet.
+OPTIONS = REPOSITORY / "tests" / "data" / "nixos_docs" / "options-excerpt.json"
 MARK = "# no such option"
 
 
@@ -25,8 +26,6 @@ def snippets() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
-    if not OPTIONS.is_file():
-        pytest.skip(f"{OPTIONS} is not there: the options of a whole NixOS, which are not part of the repository")
     path = tmp_path_factory.mktemp("options") / "index.sqlite"
     build_index(Inputs(options=OPTIONS), path)
     return load_catalogue(path)
