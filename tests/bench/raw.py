@@ -1,7 +1,8 @@
-"""The engine alone on the same texts: `raw.py MODEL_DIRECTORY CACHE_DIRECTORY WORKERS BATCH_TOKENS SECONDS`.
+"""The engine alone on the same texts: `raw.py MODEL_DIRECTORY CACHE_DIRECTORY WORKERS TEXTS TOKENS SECONDS`.
 
-Reads texts as a JSON list from standard input, tokenizes them beforehand, and computes them again and again: sorted by
-length, as many to a call as fit into BATCH_TOKENS (0: one text a call). Prints texts per second and per CPU-second.
+Reads texts as a JSON list from standard input, tokenizes them beforehand, and computes them again and again: TEXTS of
+them to a call, in the order in which they come; or with TEXTS 0 sorted by length, as many to a call as fit into TOKENS.
+Prints texts per second and per CPU-second.
 """
 
 # ruff: noqa: T201 - a command prints
@@ -31,7 +32,7 @@ def batches(texts: list[TokenIds], budget: int) -> list[list[TokenIds]]:
     return made
 
 
-def main(model: str, cache: str, workers: int, budget: int, seconds: float) -> None:
+def main(model: str, cache: str, workers: int, size: int, budget: int, seconds: float) -> None:
     """Measure and print."""
     spec = read_model(Path(model), "bench")
     path = onnx_path(spec, Path(cache))
@@ -39,7 +40,11 @@ def main(model: str, cache: str, workers: int, budget: int, seconds: float) -> N
         export_onnx(spec, Path(cache))
     engine = OnnxEngine(path, pad_token_id=spec.config.pad_token_id)
     # Shuffled, since time may run out before the last.
-    work = batches([text.ids for text in TextTokenizer(spec).encode(json.load(sys.stdin))], budget)
+    tokenized = [text.ids for text in TextTokenizer(spec).encode(json.load(sys.stdin))]
+    if size:
+        work = [tokenized[start : start + size] for start in range(0, len(tokenized), size)]
+    else:
+        work = batches(tokenized, budget)
     random.Random(1).shuffle(work)
     done = [0] * workers
     engine.embed(work[0])
@@ -71,4 +76,4 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]))

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,14 @@ from typing import Any
 
 import aiohttp
 
-from bench.processes import cpu_seconds
+from bench.processes import cpu_seconds, resident_bytes
 
 START_DEADLINE = 300.0
 PEERS = Path(__file__).parent / "peers"
 OURS = "ai-stack"
+FLASK = "Flask, 25 ms window"
+SENTENCE_TRANSFORMERS = "sentence-transformers behind aiohttp"
+INFINITY = "infinity"
 
 
 class StartError(Exception):
@@ -54,6 +57,7 @@ class Running:
     pid: int
     start_seconds: float
     start_cpu_seconds: float
+    start_resident_bytes: int
 
 
 def ours(model: Path, directory: Path, workers: int | None) -> Server:
@@ -75,15 +79,16 @@ def ours(model: Path, directory: Path, workers: int | None) -> Server:
     return Server(OURS, (sys.executable, "-m", "ai_stack.embeddings", "--config", str(config)), port)
 
 
-def peers(model: Path, python: Path) -> tuple[list[Server], list[str]]:
-    """Return the peers that an environment can run, and the names of those that it lacks something for."""
+def peers(model: Path, pythons: Sequence[Path]) -> tuple[list[Server], list[str]]:
+    """Return the peers that one of the environments can run, and the names of those that all lack something for."""
     found, missing = [], []
     for name, script, needs in (
-        ("Flask, 25 ms window", "flask_server.py", ("flask", "sentence_transformers")),
-        ("sentence-transformers behind aiohttp", "sentence_transformers_server.py", ("sentence_transformers",)),
-        ("infinity", None, ("infinity_emb",)),
+        (FLASK, "flask_server.py", ("flask", "sentence_transformers")),
+        (SENTENCE_TRANSFORMERS, "sentence_transformers_server.py", ("sentence_transformers", "aiohttp")),
+        (INFINITY, None, ("infinity_emb",)),
     ):
-        if not _has(python, needs):
+        python = next((python for python in pythons if _has(python, needs)), None)
+        if python is None:
             missing.append(name)
             continue
         port = _free_port()
@@ -113,7 +118,8 @@ async def running(server: Server, session: aiohttp.ClientSession, log: Path) -> 
             if process.returncode is not None or time.perf_counter() - begun > START_DEADLINE:
                 raise StartError(f"{server.name} did not start, see {log}")
             await asyncio.sleep(0.02)
-        yield Running(server, process.pid, time.perf_counter() - begun, cpu_seconds(process.pid))
+        seconds, pid = time.perf_counter() - begun, process.pid
+        yield Running(server, pid, seconds, cpu_seconds(pid), resident_bytes(pid))
     finally:
         if process.returncode is None:
             process.terminate()

@@ -38,10 +38,9 @@ class Workload:
             ]
 
 
-WORKLOADS = (
-    Workload("1 client, short", 1, 1, 5, 13),
-    Workload("16 clients, short", 16, 1, 5, 13),
-    Workload("100 clients, short", 100, 1, 5, 13),
-    Workload("4 clients, 64 texts of mixed length", 4, 64, 4, 126),
-    Workload("16 clients, 128 tokens", 16, 1, 126, 126),
-)
+ONE = Workload("1 client, short", 1, 1, 5, 13)
+SIXTEEN = Workload("16 clients, short", 16, 1, 5, 13)
+HUNDRED = Workload("100 clients, short", 100, 1, 5, 13)
+MIXED = Workload("4 clients, 64 texts of mixed length", 4, 64, 4, 126)
+LONG = Workload("16 clients, 128 tokens", 16, 1, 126, 126)
+WORKLOADS = (ONE, SIXTEEN, HUNDRED, MIXED, LONG)

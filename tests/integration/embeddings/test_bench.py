@@ -1,9 +1,11 @@
 """`scripts/bench embeddings` on next to no load."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
+
+from bench.embeddings import RAW, RAW_PADDED, RAW_SINGLE
+from bench.results import FAILURES, REQUESTS_PER_CPU_SECOND, REQUESTS_PER_SECOND, Results
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -15,8 +17,10 @@ def test_a_short_round_measures_our_service_and_the_engine_alone(model_dir: Path
     done = subprocess.run([*command, *where], capture_output=True, text=True, check=True, timeout=120)
     assert "## 16 clients, short" in done.stdout
     assert done.stdout.strip() == (tmp_path / "embeddings.md").read_text().strip()
-    facts = json.loads((tmp_path / "embeddings.json").read_text())
-    (sample,) = facts["served"]["16 clients, short"]["ai-stack"]
-    assert sample["requests"] >= 16
-    assert sample["failures"] == 0
-    assert all(each[0]["texts_per_second"] > 0 for each in facts["engine_alone"]["16 clients, short"].values())
+    results = Results.read(tmp_path / "embeddings.json")
+    assert results.median("16 clients, short", "ai-stack", REQUESTS_PER_SECOND) > 0
+    failed = results.find("16 clients, short", "ai-stack", FAILURES)
+    assert failed is not None
+    assert failed.samples == [0]
+    for engine in (RAW, RAW_SINGLE, RAW_PADDED):
+        assert results.median("16 clients, short", engine, REQUESTS_PER_CPU_SECOND) > 0

@@ -7,11 +7,12 @@ from itertools import islice
 
 import pytest
 
-from bench.load import Sample
+from bench.embeddings import RAW, hold_against_bars
 from bench.processes import cpu_seconds, family, resident_bytes
 from bench.raw import batches
-from bench.report import RAW, RawSample, Results, document, markdown
-from bench.workloads import WORKLOADS, Workload
+from bench.results import REQUESTS_PER_SECOND, Results
+from bench.servers import FLASK, OURS
+from bench.workloads import HUNDRED, WORKLOADS, Workload
 from unit.embeddings.test_batcher import text
 
 
@@ -39,24 +40,12 @@ def test_a_process_counts_with_its_children() -> None:
 def test_the_engine_alone_gets_texts_of_similar_length_within_its_budget() -> None:
     texts = [text(*range(length)) for length in (9, 1, 4, 4, 1, 20)]
     assert [[len(each) for each in batch] for batch in batches(texts, 10)] == [[1, 1], [4, 4], [9], [20]]
-    assert [len(batch) for batch in batches(texts, 0)] == [1] * 6
 
 
-def test_the_report_shows_medians_and_ratios_and_who_was_missing() -> None:
-    def sample(requests: int, failures: int = 0) -> Sample:
-        return Sample(requests, failures, 2.0, 1.0, 10.0, 20.0, 30.0, 2**20)
-
-    workload = Workload("w", 1, 2, 1, 2)
-    results = Results(
-        started={"ai-stack": {"seconds": 1.0, "cpu_seconds": 0.5}},
-        served={"w": {"ai-stack": [sample(100), sample(300), sample(200)], "other": [sample(51, failures=1)]}},
-        raw={"w": {RAW: [RawSample(250.0, 500.0)]}},
-        missing=["infinity"],
-    )
-    page = markdown(results, [workload], rounds=3, seconds=2)
-    assert "Not installed, so not measured: infinity." in page
-    assert "| other | 25.0 | 4.00 | 50.0 | 4.00 | 10.0 | 1.00 | 20.0 | 30.0 | 1 | 1 |" in page
-    assert f"| {RAW} | 250.0 | 0.80 | 500.0 | 0.80 |" in page
-    facts = document(results, rounds=3, seconds=2)
-    assert facts["served"]["w"]["other"][0]["failures"] == 1
-    assert facts["not_installed"] == ["infinity"]
+def test_bars_are_ratios_of_medians_of_what_was_measured() -> None:
+    results = Results("embeddings", reference=OURS)
+    for subject, samples in ((OURS, (100.0, 300.0, 200.0)), (FLASK, (50.0,)), (RAW, (250.0,))):
+        for sample in samples:
+            results.add(HUNDRED.name, subject, REQUESTS_PER_SECOND, sample)
+    hold_against_bars(results)
+    assert [(bar.measured, bar.limit, bar.met) for bar in results.bars] == [(4.0, 1.6, True), (0.8, 0.9, False)]
