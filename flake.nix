@@ -67,6 +67,7 @@
         {
           default = app pkgs.ai-stack;
           docs = app (pkgs.callPackage ./pkgs/docs-site/package.nix { });
+          load-test = app (pkgs.callPackage ./pkgs/load-test/package.nix { });
           quickstart = app (pkgs.callPackage ./pkgs/quickstart/package.nix { });
         }
       );
