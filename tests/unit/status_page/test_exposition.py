@@ -27,6 +27,14 @@ def test_work_is_counted_and_probes_are_not() -> None:
     assert found.memory_bytes > 0
 
 
+def test_the_scrape_itself_is_not_counted_as_work() -> None:
+    toy = metrics()
+    toy.request_started()  # the scrape
+    assert read_measures(toy.render()[0].decode()).in_flight == 0
+    toy.request_started()
+    assert read_measures(toy.render()[0].decode()).in_flight == 1
+
+
 def test_queues_are_found_by_their_name() -> None:
     toy = metrics()
     toy.gauge("toy_queue_tokens", "Waiting.").set({}, 7)

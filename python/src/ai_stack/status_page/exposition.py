@@ -55,7 +55,8 @@ def read_measures(text: str) -> Measures:
                 failures += value if labels.get("status", "").startswith("5") else 0.0
             elif family.type == "gauge" and "queue" in name:
                 queues[name] += value
-    return Measures(requests, failures, dict(latency), in_flight, memory, dict(queues))
+    # The question for these measurements is itself being served.
+    return Measures(requests, failures, dict(latency), max(in_flight - 1, 0.0), memory, dict(queues))
 
 
 def quantile(share: float, latency: Mapping[float, float]) -> float | None:

@@ -15,6 +15,7 @@ def read_page() -> tuple[str, dict[str, str]]:
             f"script-src {_digest(text, 'script')}",
             f"style-src {_digest(text, 'style')}",
             "connect-src 'self'",
+            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
