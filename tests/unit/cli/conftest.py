@@ -9,7 +9,7 @@ from aiohttp import web
 from ai_stack.local.record import ChildRecord, StackRecord, write_record
 from support.fake_stack import FakeStack
 
-SERVICES = ("aidb", "hybrid-coordinator")
+SERVICES = ("aidb", "nixos-docs", "hybrid-coordinator")
 
 
 @pytest.fixture

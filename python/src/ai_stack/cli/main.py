@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ai_stack.cli import keys, render
+from ai_stack.cli import keys, nixos_docs, render
 from ai_stack.cli import up as foreground
 from ai_stack.cli.client import StackClient, connected
 from ai_stack.cli.mcp import mcp
@@ -28,6 +28,7 @@ app = typer.Typer(
     help="Run the embedded AI knowledge stack on this machine, fill it and ask it.",
 )
 app.add_typer(keys.commands, name="keys")
+app.add_typer(nixos_docs.commands, name="nixos-docs")
 app.command()(mcp)
 
 
