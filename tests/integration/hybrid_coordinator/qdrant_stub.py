@@ -57,8 +57,9 @@ class QdrantStub:
             case "GET", "aliases":
                 return await memory.get_aliases()
             case "POST", "collections", "aliases":
-                create = models.CreateAlias(**body["actions"][0]["create_alias"])
-                return await memory.update_collection_aliases([models.CreateAliasOperation(create_alias=create)])
+                return await memory.update_collection_aliases([_alias(action) for action in body["actions"]])
+            case "DELETE", "collections", name:
+                return await memory.delete_collection(name)
             case "GET", "collections", name:
                 return await memory.get_collection(name)
             case "GET", "collections", name, "exists":
@@ -103,6 +104,12 @@ class QdrantStub:
 
 def _filter(body: Any) -> models.Filter | None:
     return models.Filter(**body["filter"]) if body.get("filter") else None
+
+
+def _alias(action: Any) -> models.AliasOperations:
+    if "delete_alias" in action:
+        return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(**action["delete_alias"]))
+    return models.CreateAliasOperation(create_alias=models.CreateAlias(**action["create_alias"]))
 
 
 def _ok(result: Any) -> web.Response:

@@ -130,7 +130,7 @@ async def test_the_decision_is_explained_and_counted(start: Start, local: LlmStu
         assert answer.headers["X-AI-Stack-Reason"] == "confident"
         assert float(answer.headers["X-AI-Stack-Confidence"]) > 0.8
         metrics = (await hybrid("GET", "/metrics")).body.decode()
-        assert 'hybrid_decisions_total{decision="local",reason="confident"} 1\n' in metrics
+        assert 'hybrid_decisions_total{decision="local",purpose="chat",reason="confident"} 1\n' in metrics
     async with start(**models, chat={"local_confidence": 1.0}) as hybrid:
         assert (await ask(hybrid)).headers["X-AI-Stack-Reason"] == "not_confident"
     long = [{"role": "user", "content": "word " * 3000 + QUESTION}]
@@ -225,3 +225,30 @@ async def test_chats_need_a_key(start: Start, local: LlmStub) -> None:
         with pytest.raises(openai.AuthenticationError):
             await client.chat.completions.create(model="auto", messages=MESSAGES)
     assert local.requests == []
+
+
+async def test_a_prompt_comes_with_the_advice_who_should_read_it(
+    start: Start, fakes: Others, local: LlmStub, remote: LlmStub
+) -> None:
+    async with start(local_llm=model(local, "tiny"), remote_llm=model(remote, "huge")) as hybrid:
+        known = (await hybrid("POST", "/augment_query", json={"query": QUESTION})).json["routing"]
+        assert (known["decision"], known["reason"]) == ("local", "confident")
+        for fake in (fakes.aidb, fakes.docs):
+            fake.answers["/search"] = lambda _: {"results": []}
+        body = {"query": "Why do cats purr so loudly at night?"}
+        unknown = (await hybrid("POST", "/augment_query", json=body)).json["routing"]
+        assert (unknown["decision"], unknown["reason"]) == ("remote", "not_confident")
+        assert 0 <= unknown["confidence"] < known["confidence"] <= 1
+        metrics = (await hybrid("GET", "/metrics")).body.decode()
+        assert 'hybrid_decisions_total{decision="local",purpose="advice",reason="confident"} 1\n' in metrics
+    assert local.requests == remote.requests == []
+
+
+async def test_advice_needs_no_model_of_ours_and_knows_the_window_of_one(start: Start, local: LlmStub) -> None:
+    async with start() as hybrid:
+        routing = (await hybrid("POST", "/augment_query", json={"query": QUESTION})).json["routing"]
+        assert routing["reason"] == "confident"
+    narrow = {**model(local, "tiny"), "context_tokens": 512}
+    async with start(local_llm=narrow, remote_llm=model(local, "huge")) as hybrid:
+        routing = (await hybrid("POST", "/augment_query", json={"query": QUESTION})).json["routing"]
+        assert (routing["decision"], routing["reason"]) == ("remote", "too_long_for_local")

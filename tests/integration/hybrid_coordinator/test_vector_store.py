@@ -45,7 +45,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, stub: QdrantStub
 
 
 async def create(store: VectorStore) -> None:
-    await store.create("things--1", alias="things", dimension=2, metadata=METADATA, hnsw=HNSW)
+    await store.create("things--1", dimension=2, metadata=METADATA, hnsw=HNSW)
+    await store.point_alias("things", "things--1")
 
 
 async def test_a_collection_is_described_by_its_alias(store: VectorStore) -> None:

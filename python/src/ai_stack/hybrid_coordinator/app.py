@@ -38,6 +38,7 @@ from ai_stack.hybrid_coordinator.llm import create_guard as create_llm_guard
 from ai_stack.hybrid_coordinator.preparation import Preparation
 from ai_stack.hybrid_coordinator.prompt import PromptBuilder
 from ai_stack.hybrid_coordinator.records import COLLECTIONS as SPECS
+from ai_stack.hybrid_coordinator.reembedding import Reembedding
 from ai_stack.hybrid_coordinator.relevance import Relevance
 from ai_stack.hybrid_coordinator.retrieval import EMBEDDINGS, QDRANT, Retrieval
 from ai_stack.hybrid_coordinator.routes import ROUTES
@@ -123,7 +124,7 @@ class _Wiring:
             app[AUGMENTER] = self._augmenter(app, embedder, collections, session)
             await stack.enter_async_context(self._sessions(app))
             self._register_probes(session, store, collections)
-            preparation = Preparation(embedder, collections)
+            preparation = Preparation(embedder, collections, self._reembedding(embedder, collections))
             await _first_preparation(preparation)
             learner = Learner(collections, self._settings.learning, self._service.metrics)
             app[CHAT] = self._chat(app, session)
@@ -132,6 +133,11 @@ class _Wiring:
             app[INTERACTIONS] = Interactions(collections, self._service.metrics, on_change=learner.wake)
             async with background(preparation.keep(), learner.keep(), garbage.keep()):
                 yield
+
+    def _reembedding(self, embedder: Embedder, collections: Collections) -> Reembedding | None:
+        if self._settings.on_model_change == "refuse":
+            return None
+        return Reembedding(collections, embedder, self._service.metrics, timeout=self._settings.store_deadline)
 
     async def _open_store(self) -> VectorStore:
         if self._settings.qdrant_path is not None:

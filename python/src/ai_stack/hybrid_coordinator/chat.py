@@ -33,6 +33,8 @@ EXPECTED_ANSWER = 512
 NEIGHBOURS = 10
 SIMILAR = 0.5
 RECORD_SECONDS = 0.3
+#: As many good outcomes as bad ones.
+NO_RECORD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,26 @@ class Chat:
             ),
         )
         decision = decide(situation, threshold=self._settings.local_confidence)
-        self._telemetry.report(decision)
+        self._telemetry.report(decision, purpose="chat")
         return Prepared(question, augmented, decision, body)
+
+    def advise(self, question: str, augmented: Augmented) -> Decision:
+        """Return who should read a prompt, from what is at hand: the record of the local model would take a search.
+
+        Where no model is configured the client has its own, and is told which kind will do.
+        """
+        local = self.models.get("local")
+        expected = augmented.prompt.token_count + EXPECTED_ANSWER
+        situation = Situation(
+            configured=frozenset(self.models) or frozenset[Route](("local", "remote")),
+            requested=None,
+            fits_local=local is None or expected <= local.settings.context_tokens,
+            local_open=local is not None and not local.available,
+            confidence=confidence(question, augmented.prompt.sources, NO_RECORD),
+        )
+        decision = decide(situation, threshold=self._settings.local_confidence)
+        self._telemetry.report(decision, purpose="advice")
+        return decision
 
     @asynccontextmanager
     async def answer(self, prepared: Prepared) -> AsyncIterator[tuple[aiohttp.ClientResponse, Decision]]:
@@ -144,7 +164,7 @@ class Chat:
     async def _record(self, question: str) -> float:
         """Share of good outcomes of similar questions that the local model answered, with Laplace's rule."""
         if len(self.models) < 2:
-            return 0.5
+            return NO_RECORD
         search = partial(
             self._collections.search,
             Interaction.collection,
@@ -157,7 +177,7 @@ class Chat:
                 with deadline(RECORD_SECONDS):
                     found = await search(await self._embedder.embed(question))
         except (ServiceError, TimeoutError):
-            return 0.5
+            return NO_RECORD
         outcomes = [
             OUTCOME[item.record.outcome]
             for item in found

@@ -2,6 +2,7 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -111,12 +112,25 @@ class Embedder:
             if identity is None or not self._confirmed:
                 identity = await self.refresh()
             try:
-                vector = await self._request(text, identity, timeout)
+                (vector,) = await self._request([text], identity, timeout)
             except ServiceError:
                 self._confirmed = False
                 raise
         self._remember(text, vector, identity)
         return Embedding(vector, identity)
+
+    async def embed_many(self, texts: Sequence[str], identity: ModelIdentity, *, timeout: float) -> list[Vector]:
+        """Return the vectors of a batch of texts, none of them remembered.
+
+        Args:
+            texts: as many as the embeddings service takes in one request.
+            identity: of the model that is expected.
+            timeout: seconds for one attempt.
+
+        Raises:
+            DependencyError, RemoteError, MalformedAnswer: the embeddings service gave none.
+        """
+        return await self._request(texts, identity, timeout)
 
     async def _ask(self) -> ModelIdentity:
         answer = await self._client.request_json("GET", "/info")
@@ -125,18 +139,20 @@ class Embedder:
         except ValidationError:
             raise MalformedAnswer(self._client.name) from None
 
-    async def _request(self, text: str, identity: ModelIdentity, timeout: float | None) -> Vector:
-        body = {"inputs": [text], "normalize": True, "truncate": True}
+    async def _request(self, texts: Sequence[str], identity: ModelIdentity, timeout: float | None) -> list[Vector]:
+        body = {"inputs": list(texts), "normalize": True, "truncate": True}
         answer = await self._client.request_json("POST", "/embed", json=body, idempotent=True, timeout=timeout)
         try:
-            (vector,) = _VECTORS.validate_python(answer)
+            vectors = _VECTORS.validate_python(answer)
         except ValueError:
             raise MalformedAnswer(self._client.name) from None
-        norm = math.hypot(*vector)
         # A zero vector is as near to everything as to anything; NaN fails the comparison too.
-        if len(vector) != identity.dimensions or not _SMALLEST_NORM < norm < math.inf:
+        usable = all(
+            len(vector) == identity.dimensions and _SMALLEST_NORM < math.hypot(*vector) < math.inf for vector in vectors
+        )
+        if len(vectors) != len(texts) or not usable:
             raise MalformedAnswer(self._client.name)
-        return np.asarray(vector, dtype=np.float32)
+        return [np.asarray(vector, dtype=np.float32) for vector in vectors]
 
     def _recall(self, text: str) -> Embedding | None:
         if self._identity is None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -91,6 +92,9 @@ class Collections:
         self._clock = clock
         self._prepared_for: ModelIdentity | None = None
         self._mismatch: ModelMismatch | None = None
+        self._closed = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
         #: Set when a call found that `prepare` is due.
         self.due = asyncio.Event()
 
@@ -114,7 +118,7 @@ class Collections:
         for name in self._specs:
             stored = await self._call(partial(self.store.describe, name))
             if stored is None:
-                await self._create(name, identity)
+                await self._call(partial(self.store.point_alias, name, await self.build(name, identity)))
                 stored = await self._call(partial(self.store.describe, name))
             try:
                 check_identity(name, stored, identity)
@@ -208,6 +212,8 @@ class Collections:
         Raises:
             ModelMismatch, NotPrepared
         """
+        if self._closed:
+            raise NotPrepared
         if self._mismatch is not None:
             raise self._mismatch
         if self._prepared_for != identity:
@@ -220,6 +226,9 @@ class Collections:
         Raises:
             NotPrepared, DependencyError
         """
+        if self._closed:
+            raise NotPrepared
+        self._under_way += 1
         try:
             return await self._call(operation)
         except CollectionMissing:
@@ -227,6 +236,22 @@ class Collections:
             self._prepared_for = None
             self.due.set()
             raise NotPrepared from None
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    @asynccontextmanager
+    async def closed(self) -> AsyncIterator[Callable[[Callable[[], Awaitable[T]]], Awaitable[T]]]:
+        """Let nobody use the collections meanwhile but by the function that is yielded; those under way end first."""
+        self._closed = True
+        try:
+            while self._under_way:
+                self._idle.clear()
+                await self._idle.wait()
+            yield self._call
+        finally:
+            self._closed = False
 
     def _rank(self, id_: str, name: str, record: Record, similarity: float) -> Found:
         useful = self.usefulness(record)
@@ -240,18 +265,25 @@ class Collections:
             uses=uses(record.votes.values(), now=self._clock(), half_life_days=self._usage.half_life_days),
         )
 
-    async def _create(self, name: str, identity: ModelIdentity) -> None:
-        # The alias lets another model's vectors be built beside these and take over in one step.
+    async def build(self, name: str, identity: ModelIdentity) -> str:
+        """Create the collection that holds `identity`'s vectors, unless it exists, and return its real name.
+
+        It is not in use before the alias `name` points to it: so vectors of another model are built beside those in
+        use, and take over in one step.
+
+        Raises:
+            DependencyError
+        """
         digest = sha256(identity.model_dump_json().encode()).hexdigest()
         hnsw = models.HnswConfigDiff(
             m=self._hnsw.m,
             ef_construct=self._hnsw.ef_construct,
             full_scan_threshold=self._hnsw.full_scan_threshold,
         )
+        real = f"{name}--{digest[:12]}"
         create = partial(
             self.store.create,
-            f"{name}--{digest[:12]}",
-            alias=name,
+            real,
             dimension=identity.dimensions,
             metadata=identity.model_dump(),
             hnsw=hnsw,
@@ -261,6 +293,7 @@ class Collections:
         )
         await self._call(create)
         log.info("collection.created", collection=name, model=str(identity))
+        return real
 
     async def _call(self, operation: Callable[[], Awaitable[T]]) -> T:
         return await self._guard.call(operation, idempotent=True)

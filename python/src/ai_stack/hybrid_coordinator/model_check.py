@@ -14,7 +14,7 @@ class ModelMismatch(Conflict):
     def __init__(self, collection: str, stored: str, running: ModelIdentity) -> None:
         super().__init__(
             f"collection {collection} holds vectors of {stored}, but the embeddings service runs {running}; "
-            "run that model again, or remove the collection and store its items anew"
+            "run that model again, or set on_model_change to reembed"
         )
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 
-from ai_stack.hybrid_coordinator.embedder import Embedder
+from ai_stack.hybrid_coordinator.embedder import Embedder, ModelIdentity
 from ai_stack.hybrid_coordinator.learned import Collections, ModelMismatch
+from ai_stack.hybrid_coordinator.reembedding import Reembedding
 from ai_stack.service.errors import ServiceError
 from ai_stack.service.logs import get_logger
 
@@ -20,6 +21,7 @@ class Preparation:
     Args:
         embedder: says which model it is.
         collections: to be kept ready for it.
+        reembedding: moves them to another model; None refuses it.
         retry_seconds: pause after a failure.
         refresh_seconds: pause between looks at the model while all is well.
     """
@@ -28,12 +30,14 @@ class Preparation:
         self,
         embedder: Embedder,
         collections: Collections,
+        reembedding: Reembedding | None = None,
         *,
         retry_seconds: float = RETRY_SECONDS,
         refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         self._embedder = embedder
         self._collections = collections
+        self._reembedding = reembedding
         self._retry_seconds = retry_seconds
         self._refresh_seconds = refresh_seconds
         self._reported: str | None = None
@@ -48,7 +52,7 @@ class Preparation:
         try:
             identity = await self._embedder.refresh()
             if self._collections.prepared_for != identity:
-                await self._collections.prepare(identity)
+                await self._prepare(identity)
         except ModelMismatch:
             raise
         except ServiceError as error:
@@ -56,6 +60,15 @@ class Preparation:
             return False
         self._reported = None
         return True
+
+    async def _prepare(self, identity: ModelIdentity) -> None:
+        try:
+            await self._collections.prepare(identity)
+        except ModelMismatch:
+            if self._reembedding is None:
+                raise
+            await self._reembedding.run(identity)
+            await self._collections.prepare(identity)
 
     async def keep(self) -> None:
         """Repeat `once` until cancelled. A mismatch is logged; it ends when the right model runs again."""

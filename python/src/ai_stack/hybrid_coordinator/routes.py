@@ -12,12 +12,13 @@ from ai_stack.hybrid_coordinator import (
     interaction_routes,
     session_routes,
 )
-from ai_stack.hybrid_coordinator.keys import AUGMENTER, COLLECTIONS, SETTINGS, STATISTICS
+from ai_stack.hybrid_coordinator.keys import AUGMENTER, CHAT, COLLECTIONS, SETTINGS, STATISTICS
 from ai_stack.hybrid_coordinator.presenting import source_of
 from ai_stack.hybrid_coordinator.schemas import (
     AugmentRequest,
     AugmentResponse,
     QueryStatistics,
+    Routing,
     StatsResponse,
 )
 from ai_stack.service.context import SERVICE
@@ -45,6 +46,7 @@ async def augment_query(request: web.Request, body: AugmentRequest) -> AugmentRe
         body.query, agent_type=body.agent_type, max_tokens=body.max_tokens, limit=limit
     )
     sources = [source_of(placed) for placed in answer.prompt.sources]
+    advice = request.app[CHAT].advise(body.query, answer)
     return AugmentResponse(
         augmented_prompt=answer.prompt.text,
         context_ids=[source.id for source in sources],
@@ -52,6 +54,7 @@ async def augment_query(request: web.Request, body: AugmentRequest) -> AugmentRe
         context_count=len(sources),
         sources=sources,
         token_count=answer.prompt.token_count,
+        routing=Routing(decision=advice.route, reason=advice.reason, confidence=advice.confidence),
         degraded=bool(answer.degraded),
         degraded_services=list(answer.degraded),
         timings=answer.timings,

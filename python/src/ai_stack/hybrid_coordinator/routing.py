@@ -24,6 +24,7 @@ Route = Literal["local", "remote"]
 Reason = Literal[
     "requested", "only_one_configured", "too_long_for_local", "local_unavailable", "confident", "not_confident"
 ]
+Purpose = Literal["chat", "advice"]
 
 #: Similarity at which a source grounds an answer fully; and what a source counts for whose similarity is unknown.
 FULL_GROUNDING = 0.7
@@ -98,11 +99,18 @@ class DecisionTelemetry:
     """Shows each decision as a metric, a span and a line in the log."""
 
     def __init__(self, metrics: ServiceMetrics) -> None:
-        self._decisions = metrics.counter("hybrid_decisions_total", "Routing decisions, by route and reason.")
+        self._decisions = metrics.counter(
+            "hybrid_decisions_total", "Routing decisions, by route, reason, and whether for a chat or as advice."
+        )
 
-    def report(self, decision: Decision) -> None:
-        """Report a decision."""
-        self._decisions.inc({"decision": decision.route, "reason": decision.reason})
-        facts = {"decision": decision.route, "reason": decision.reason, "confidence": decision.confidence}
+    def report(self, decision: Decision, *, purpose: Purpose) -> None:
+        """Report a decision. Advice is what a client may follow, with a model of its own."""
+        self._decisions.inc({"decision": decision.route, "reason": decision.reason, "purpose": purpose})
+        facts = {
+            "decision": decision.route,
+            "reason": decision.reason,
+            "confidence": decision.confidence,
+            "purpose": purpose,
+        }
         with span("hybrid.decision", **facts):
             log.info("routing.decision", **facts)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from ai_stack.hybrid_coordinator.routing import Reason, Route
 from ai_stack.service.endpoint import RequestModel
 
 
@@ -47,6 +48,14 @@ class Source(BaseModel):
     excerpt: str
 
 
+class Routing(BaseModel):
+    """Which kind of model should read the prompt."""
+
+    decision: Route
+    reason: Reason
+    confidence: float = Field(description="That a local model will do, 0 to 1.")
+
+
 class AugmentResponse(BaseModel):
     """The augmented prompt."""
 
@@ -56,6 +65,7 @@ class AugmentResponse(BaseModel):
     context_count: int
     sources: list[Source]
     token_count: int = Field(description="Tokens of the whole prompt.")
+    routing: Routing
     degraded: bool = Field(description="Something was missing; the answer is what could be found without it.")
     degraded_services: list[str]
     timings: dict[str, float] = Field(description="Milliseconds by stage.")

@@ -1,6 +1,7 @@
 """Settings of hybrid-coordinator."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -171,6 +172,11 @@ class HybridSettings(ServiceSettings):
 
     collections: CollectionsSettings = Field(
         default=CollectionsSettings(), description="How each Qdrant collection is searched for a prompt."
+    )
+    on_model_change: Literal["refuse", "reembed"] = Field(
+        default="refuse",
+        description="What becomes of the collections when the embedding model is another one: refuse to start, or give "
+        "every record a vector of the new one.",
     )
     hnsw: HnswSettings = Field(default=HnswSettings(), description="Vector index of collections that are created.")
     cluster: ClusterSettings = Field(

@@ -111,7 +111,6 @@ class VectorStore:
         self,
         name: str,
         *,
-        alias: str,
         dimension: int,
         metadata: Mapping[str, Any],
         hnsw: models.HnswConfigDiff,
@@ -119,11 +118,10 @@ class VectorStore:
         shards: int | None = None,
         replicas: int | None = None,
     ) -> None:
-        """Create a collection of cosine vectors unless it exists, and let `alias` name it.
+        """Create a collection of cosine vectors unless it exists.
 
         Args:
-            name: the real name.
-            alias: what everybody calls it.
+            name: the real name; see `point_alias`.
             dimension: of the vectors.
             metadata: kept with it.
             hnsw: parameters of its vector index.
@@ -144,15 +142,33 @@ class VectorStore:
                 )
             for field, kind in indexed.items():
                 await client.create_payload_index(name, field, models.PayloadSchemaType(kind), wait=True)
-            target = models.CreateAlias(collection_name=name, alias_name=alias)
-            await client.update_collection_aliases([models.CreateAliasOperation(create_alias=target)])
 
         await self._call(create)
 
+    async def point_alias(self, alias: str, name: str) -> None:
+        """Let `alias` name the collection `name` from now on, in one step if it named another one before."""
+        target = models.CreateAlias(collection_name=name, alias_name=alias)
+
+        async def point(client: AsyncQdrantClient) -> None:
+            known = {entry.alias_name for entry in (await client.get_aliases()).aliases}
+            release = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+            create = models.CreateAliasOperation(create_alias=target)
+            await client.update_collection_aliases([release, create] if alias in known else [create])
+
+        await self._call(point)
+
+    async def drop(self, name: str) -> None:
+        """Delete a collection with everything in it."""
+        await self._call(lambda client: client.delete_collection(name))
+
     async def upsert(self, name: str, id_: uuid.UUID, vector: list[float], payload: dict[str, Any]) -> None:
         """Store a point; it is durable and searchable on return."""
-        point = models.PointStruct(id=str(id_), vector=vector, payload=payload)
-        await self._call(lambda client: client.upsert(name, [point], wait=True))
+        await self.upsert_all(name, [Point(str(id_), payload, vector)])
+
+    async def upsert_all(self, name: str, points: Iterable[Point]) -> None:
+        """Store points; they are durable and searchable on return."""
+        stored = [models.PointStruct(id=p.id, vector=p.vector, payload=dict(p.payload)) for p in points]
+        await self._call(lambda client: client.upsert(name, stored, wait=True))
 
     async def merge(self, name: str, where: models.Filter, payload: dict[str, Any], *, key: str | None = None) -> None:
         """Set the given fields of the points that match, and keep their others; durable on return.
