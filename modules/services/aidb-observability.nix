@@ -26,6 +26,12 @@ in
         summary = "{{ $value }} chunks wait for their vector and none gets one";
         description = "New documents are found by their words only.";
       };
+      ImportStalled = {
+        expr = "min_over_time(aidb_import_lines_waiting[15m]) > 0 unless on (instance) sum by (instance) (increase(aidb_import_lines_total[15m])) > 0";
+        for = "5m";
+        summary = "{{ $value }} lines of imports wait and none is stored";
+        description = "Imports are accepted, but their documents are not stored.";
+      };
     };
 
     dashboard.panels = [
@@ -64,6 +70,15 @@ in
       {
         title = "Chunks without vector";
         queries = [ (query "aidb_embedding_backlog_chunks" "chunks") ];
+      }
+      {
+        title = "Lines of imports that wait";
+        queries = [ (query "aidb_import_lines_waiting" "lines") ];
+      }
+      {
+        title = "Lines of imports";
+        unit = "ops";
+        queries = [ (query "sum by (outcome) (rate(aidb_import_lines_total[5m]))" "{{outcome}}") ];
       }
       {
         title = "Chunks that got their vector";

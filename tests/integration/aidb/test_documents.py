@@ -61,7 +61,7 @@ async def test_the_same_document_again_changes_nothing(aidb: Api, embeddings: Fa
 
     second = await put(aidb, "a.md", GUIDE)
 
-    assert second == {**first, "change": "unchanged"}
+    assert second == {**first, "change": "unchanged", "chunks_added": 0}
     assert len(embeddings.texts) == embedded
 
 
@@ -74,7 +74,8 @@ async def test_a_changed_section_alone_is_embedded_again(
 
     result = await put(aidb, "a.md", GUIDE.replace("every night", "every hour"))
 
-    assert result["change"] == "updated"
+    assert (result["change"], result["changed"]) == ("updated", ["content"])
+    assert (result["chunks"], result["chunks_added"], result["chunks_removed"]) == (3, 1, 1)
     assert result["embedded"] is True
     assert [text for text in embeddings.texts if "every hour" in text] == embeddings.texts
     after = dict(await asyncio.to_thread(rows, store, "SELECT heading, id FROM chunks"))
@@ -346,3 +347,54 @@ async def test_texts_are_embedded_in_order_and_in_batches(aidb: Api, embeddings:
 @pytest.mark.parametrize("texts", [[], [""], [" "], ["x"] * 65, ["x" * 10_001], "x"])
 async def test_texts_that_cannot_be_embedded_are_refused(aidb: Api, texts: Any) -> None:
     assert (await aidb("POST", "/vector/embed", json={"texts": texts})).status == 400
+
+
+async def test_a_document_is_replaced_under_its_own_name(aidb: Api) -> None:
+    first = await put(aidb, "a.md", GUIDE, project="ops", metadata={"owner": "ops"})
+
+    answer = await aidb(
+        "PUT", f"/documents/{first['id']}", json={"content": "# Backups\n\nNone.\n", "status": "pending"}
+    )
+
+    assert answer.status == 200
+    result = answer.json
+    assert (result["id"], result["project"], result["path"]) == (first["id"], "ops", "a.md")
+    assert (result["change"], result["changed"]) == ("updated", ["content", "metadata", "status"])
+    read = (await aidb("GET", f"/documents/{first['id']}")).json
+    assert (read["status"], read["metadata"], read["content"]) == ("pending", {}, "# Backups\n\nNone.\n")
+    assert (await aidb("GET", "/documents?status=pending")).json["total"] == 1
+    assert (await aidb("GET", "/documents?status=approved")).json["total"] == 0
+
+
+async def test_a_document_that_is_not_there_is_not_replaced(aidb: Api) -> None:
+    assert (await aidb("PUT", "/documents/77", json={"content": "text"})).status == 404
+    assert (await aidb("PUT", "/documents/77", json={"content": "text", "path": "a.md"})).status == 400
+    assert (await aidb("GET", "/documents")).json["total"] == 0
+
+
+async def test_a_document_with_a_credential_is_refused_with_its_line(aidb: Api) -> None:
+    key = "ghp_" + "a1B2" * 9
+    body = {"path": "a.md", "content": f"# Notes\n\ntoken: {key}\n"}
+
+    answer = await aidb("POST", "/documents", json=body)
+
+    assert answer.status == 422
+    assert answer.json["error"].startswith("content: line 3 seems to hold a GitHub token")
+    assert key.encode() not in answer.body
+    assert (await aidb("POST", "/documents", json=body | {"allow_secrets": True})).status == 200
+
+
+async def test_every_change_that_searches_can_see_begins_an_epoch(aidb: Api, store: ConnectionParameters) -> None:
+    async def epoch() -> int:
+        found = await asyncio.to_thread(rows, store, "SELECT epoch FROM search_epoch")
+        return int(found[0][0])
+
+    start = await epoch()
+    document = await put(aidb, "a.md", GUIDE)
+    assert document["embedded"]
+    stored = await epoch()
+    assert stored == start + 2  # the document, and its vectors
+    await put(aidb, "a.md", GUIDE)
+    assert await epoch() == stored
+    await aidb("DELETE", f"/documents/{document['id']}")
+    assert await epoch() == stored + 1

@@ -476,6 +476,17 @@ CASES = (
         labels={**AIDB, "instance": "a"},
         summary="40 chunks wait for their vector and none gets one",
     ),
+    Case(
+        "ImportStalled",
+        at=30,
+        fires={
+            'aidb_import_lines_waiting{component="aidb",instance="a"}': "7x40",
+            'aidb_import_lines_total{component="aidb",instance="a",outcome="created"}': "1000x40",
+        },
+        silent={'aidb_import_lines_total{component="aidb",instance="a",outcome="updated"}': "1000+10x40"},
+        labels={**AIDB, "instance": "a"},
+        summary="7 lines of imports wait and none is stored",
+    ),
     # hybrid-coordinator
     Case(
         "DegradedAnswers",

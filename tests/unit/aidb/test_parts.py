@@ -74,7 +74,7 @@ def test_the_title_of_a_document_begins_each_heading_once() -> None:
     def headings(title: str) -> list[str]:
         text = "# One\n\na\n\n## Two\n\nb\n"
         chunks = chunk_document(text, "text/markdown", max_tokens=50)
-        document = NewDocument("p", "a.md", title, "text/markdown", text, {}, chunks)
+        document = NewDocument("p", "a.md", title, "text/markdown", text, {}, "approved", chunks)
         return [document.heading_of(chunk) for chunk in chunks]
 
     assert headings("One") == ["One", "One > Two"]

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 from redis.asyncio import Redis
 
-from ai_stack.aidb import cache, database, routes, search_routes
+from ai_stack.aidb import cache, database, job_routes, routes, search_routes
 from ai_stack.aidb.cache import VectorCache
 from ai_stack.aidb.connecting import first_connection, open_pool
 from ai_stack.aidb.database import Connection, Database
@@ -16,9 +17,21 @@ from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.errors import ModelMismatch, StoredVectorsOfAnotherModel
+from ai_stack.aidb.import_worker import ImportWorker
 from ai_stack.aidb.ingestion import Ingestion
+from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.migrate import load_migrations, migrate
-from ai_stack.aidb.resources import DATABASE, DOCUMENTS, EMBEDDER, EMBEDDINGS, INGESTION, SEARCHING
+from ai_stack.aidb.resources import (
+    DATABASE,
+    DOCUMENTS,
+    EMBEDDER,
+    EMBEDDINGS,
+    IMPORTS,
+    INGESTION,
+    JOBS,
+    SEARCHING,
+    SETTINGS,
+)
 from ai_stack.aidb.search import ChunkSearch
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
@@ -50,7 +63,7 @@ def create_app(settings: AidbSettings) -> web.Application:
         if secret is not None:
             register_secret(secret.get_secret_value())
     parts = _Parts(service, settings)
-    service.add_routes((*routes.ROUTES, *search_routes.ROUTES))
+    service.add_routes((*routes.ROUTES, *job_routes.ROUTES, *search_routes.ROUTES))
     service.add_resource(parts.storage)
     service.add_resource(parts.vectors)
     service.add_resource(parts.work)
@@ -83,7 +96,9 @@ class _Parts:
         async with open_pool(self._settings) as pool:
             store = Database(pool, self._postgres_guard, self._service.metrics)
             app[DATABASE] = store
+            app[SETTINGS] = self._settings
             app[DOCUMENTS] = DocumentStore(store, write_timeout=self._settings.postgres_write_timeout)
+            app[JOBS] = JobStore(store, write_timeout=self._settings.postgres_write_timeout)
             self._service.health.add_dependency(Dependency(name="postgres", check=lambda: store.fetch("SELECT 1")))
             yield
 
@@ -137,8 +152,18 @@ class _Parts:
             chunk_tokens=settings.chunk_tokens,
             embed_wait=settings.embed_wait,
         )
+        imports = app[IMPORTS] = ImportWorker(
+            app[DATABASE],
+            app[JOBS],
+            app[INGESTION],
+            embedder,
+            self._service.metrics,
+            concurrency=settings.import_concurrency,
+            timeout=settings.postgres_write_timeout,
+            keep=timedelta(seconds=settings.job_retention),
+        )
         try:
-            async with embedder.running():
+            async with embedder.running(), imports.running():
                 yield
         finally:
             executor.shutdown(wait=False, cancel_futures=True)

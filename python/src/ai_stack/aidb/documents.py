@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from ai_stack.aidb.database import Connection, Database, Row
-from ai_stack.aidb.storing import NewDocument, StoredDocument, forget_queued, store_documents
+from ai_stack.aidb.epoch import next_epoch
+from ai_stack.aidb.storing import NewDocument, Status, StoredDocument, forget_queued, store_documents
 
 #: A page of a listing holds at most this much content, and one document more.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
@@ -24,6 +25,7 @@ class DocumentRecord:
     content_hash: str
     size_bytes: int
     metadata: dict[str, Any]
+    status: str
     created_at: datetime
     updated_at: datetime
     chunks: int
@@ -83,13 +85,35 @@ class DocumentStore:
 
         return await self._database.transaction(work, idempotent=True, timeout=self._write_timeout)
 
-    async def list(self, *, project: str | None, limit: int, after: int, include_content: bool) -> DocumentPage:
+    async def name_of(self, document_id: int) -> tuple[str, str] | None:
+        """Return a document's project and path, which never change; None when there is none of this id."""
+        rows = await self._database.fetch("SELECT project, path FROM documents WHERE id = %s", (document_id,))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    async def replace(self, document_id: int, new: NewDocument) -> StoredDocument | None:
+        """Store a new version of the document with this id; return None when it is gone.
+
+        Raises:
+            Conflict: as `store`.
+        """
+
+        async def work(connection: Connection) -> StoredDocument | None:
+            if not await connection.fetch("SELECT id FROM documents WHERE id = %s FOR UPDATE", (document_id,)):
+                return None
+            return (await store_documents(connection, [new]))[0]
+
+        return await self._database.transaction(work, idempotent=True, timeout=self._write_timeout)
+
+    async def list(
+        self, *, project: str | None, status: Status | None, limit: int, after: int, include_content: bool
+    ) -> DocumentPage:
         """Return one page of documents in the order of their ids.
 
         A page with content ends before `limit` where it would become too large (`MAX_PAGE_BYTES`).
 
         Args:
             project: only those of this project.
+            status: only those of this status.
             limit: documents on the page.
             after: id of the last document of the page before; 0 for the first page.
             include_content: read the content as well.
@@ -98,6 +122,7 @@ class DocumentStore:
             _LIST.format(content="d.content" if include_content else "NULL"),
             {
                 "project": project,
+                "status": status,
                 "limit": limit,
                 "after": after,
                 "max_bytes": MAX_PAGE_BYTES if include_content else None,
@@ -122,6 +147,7 @@ class DocumentStore:
             rows = await connection.fetch("SELECT id FROM chunks WHERE document_id = %s", (document_id,))
             await connection.fetch("DELETE FROM documents WHERE id = %s", (document_id,))
             await forget_queued(connection, [row[0] for row in rows])
+            await next_epoch(connection)
             return True
 
         return await self._database.transaction(work, timeout=self._write_timeout)
@@ -146,7 +172,7 @@ class DocumentStore:
 
 _COLUMNS = """
     d.id, d.project, d.path, d.title, d.content_type, encode(d.content_hash, 'hex'), d.size_bytes, d.metadata,
-    d.created_at, d.updated_at,
+    d.status, d.created_at, d.updated_at,
     (SELECT count(*) FROM chunks c WHERE c.document_id = d.id),
     (SELECT count(*) FROM chunks c WHERE c.document_id = d.id AND c.embedding IS NOT NULL)"""
 
@@ -154,11 +180,13 @@ _COLUMNS = """
 _LIST = f"""
     SELECT total.documents, total.last, page.*
     FROM (SELECT count(*) AS documents, max(id) AS last FROM documents
-          WHERE %(project)s IS NULL OR project = %(project)s) AS total
+          WHERE (%(project)s IS NULL OR project = %(project)s)
+              AND (%(status)s IS NULL OR status = %(status)s)) AS total
     LEFT JOIN (SELECT {_COLUMNS}, {{content}}
                FROM (SELECT *, sum(size_bytes) OVER (ORDER BY id) - size_bytes AS before
                      FROM (SELECT * FROM documents
-                           WHERE (%(project)s IS NULL OR project = %(project)s) AND id > %(after)s
+                           WHERE (%(project)s IS NULL OR project = %(project)s)
+                               AND (%(status)s IS NULL OR status = %(status)s) AND id > %(after)s
                            ORDER BY id LIMIT %(limit)s) AS first) AS d
                WHERE %(max_bytes)s IS NULL OR before < %(max_bytes)s) AS page ON true
     ORDER BY page.id"""  # noqa: S608 - made of constants

@@ -14,6 +14,7 @@ from ai_stack.aidb.chunking import count_tokens
 from ai_stack.aidb.database import Connection, Database
 from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embeddings import Embeddings
+from ai_stack.aidb.epoch import next_epoch
 from ai_stack.aidb.errors import ModelMismatch
 from ai_stack.aidb.identity import claim_identity
 from ai_stack.aidb.storing import HEADING_SEPARATOR
@@ -179,6 +180,8 @@ class Embedder:
                 await connection.fetch(_FINISH, ([c.chunk_id for c in claimed if c.chunk_id not in refused],))
             if refused:
                 await connection.fetch(_REFUSE, {"ids": list(refused), "errors": list(refused.values())})
+            if claimed:
+                await next_epoch(connection)
             return len(claimed)
 
         # Longer than the work inside can take, so that a slow model does not count as a failure of PostgreSQL.

@@ -8,9 +8,10 @@ from pathlib import PurePosixPath
 from ai_stack.aidb.chunking import chunk_document, content_type_of
 from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
-from ai_stack.aidb.schemas import BatchResult, DocumentRequest, DocumentResult, RefusedDocument
+from ai_stack.aidb.schemas import BatchResult, DocumentContent, DocumentRequest, DocumentResult, RefusedDocument
+from ai_stack.aidb.secret_scan import find_secret
 from ai_stack.aidb.storing import NewDocument, StoredDocument
-from ai_stack.service.errors import PayloadTooLarge, ServiceError, Unprocessable
+from ai_stack.service.errors import NotFound, PayloadTooLarge, ServiceError, Unprocessable
 from ai_stack.service.logs import get_logger
 from ai_stack.service.tracing import in_context, span
 
@@ -55,11 +56,30 @@ class Ingestion:
             PayloadTooLarge, Unprocessable: it is refused.
             DependencyError: PostgreSQL failed.
         """
-        self._check(request)
-        new = await self._prepare([request])
-        stored = await self._store(new)
-        pending = await self._embedder.wait([stored[0].id], self._embed_wait)
-        return _result(new[0], stored[0], embedded=not pending)
+        new = _accepted((await self.prepare([request]))[0])
+        stored = (await self._store([new]))[0]
+        pending = await self._embedder.wait([stored.id], self._embed_wait)
+        return _result(new, stored, embedded=not pending)
+
+    async def replace(self, document_id: int, body: DocumentContent) -> DocumentResult:
+        """Store a new version of the document with this id, and wait a moment for its vectors.
+
+        Raises:
+            NotFound: there is no such document.
+            PayloadTooLarge, Unprocessable, DependencyError: as `store_one`.
+        """
+        name = await self._documents.name_of(document_id)
+        if name is None:
+            raise NotFound("there is no such document")
+        fields = {key: getattr(body, key) for key in body.model_fields_set}
+        request = DocumentRequest.model_validate(fields | {"project": name[0], "path": name[1]})
+        new = _accepted((await self.prepare([request]))[0])
+        stored = await self._documents.replace(document_id, new)
+        if stored is None:
+            raise NotFound("there is no such document")
+        self._embedder.wake()
+        pending = await self._embedder.wait([stored.id], self._embed_wait)
+        return _result(new, stored, embedded=not pending)
 
     async def store_batch(self, requests: Sequence[DocumentRequest]) -> BatchResult:
         """Store those of several documents that are acceptable, in one transaction. Vectors follow later.
@@ -67,38 +87,41 @@ class Ingestion:
         Raises:
             DependencyError: PostgreSQL failed; nothing is stored.
         """
-        refused: dict[int, RefusedDocument] = {}
-        for index, request in enumerate(requests):
-            try:
-                self._check(request)
-            except ServiceError as error:
-                refused[index] = RefusedDocument(project=request.project, path=request.name, error=error.message)
-        new = await self._prepare([request for index, request in enumerate(requests) if index not in refused])
+        prepared = await self.prepare(requests)
+        new = [document for document in prepared if isinstance(document, NewDocument)]
         stored = await self._store(new) if new else []
         pending = await self._embedder.wait([document.id for document in stored], 0.0)
-        accepted = iter(
-            [
-                _result(document, outcome, embedded=outcome.id not in pending)
-                for document, outcome in zip(new, stored, strict=True)
-            ]
-        )
+        outcomes = iter(stored)
+        results: list[DocumentResult | RefusedDocument] = []
+        for request, document in zip(requests, prepared, strict=True):
+            if isinstance(document, NewDocument):
+                outcome = next(outcomes)
+                results.append(_result(document, outcome, embedded=outcome.id not in pending))
+            else:
+                results.append(RefusedDocument(project=request.project, path=request.name, error=document.message))
         return BatchResult(
-            results=[refused[index] if index in refused else next(accepted) for index in range(len(requests))],
+            results=results,
             stored=len(stored),
-            refused=len(refused),
+            refused=len(requests) - len(stored),
             chunks=sum(document.chunks for document in stored),
         )
 
-    def _check(self, request: DocumentRequest) -> None:
-        if len(request.content.encode()) > self._max_document_bytes:
-            raise PayloadTooLarge(f"content: at most {self._max_document_bytes} bytes in UTF-8")
-        if not request.content.strip():
-            raise Unprocessable("content: must not be blank")
-
-    async def _prepare(self, requests: Sequence[DocumentRequest]) -> list[NewDocument]:
+    async def prepare(self, requests: Sequence[DocumentRequest]) -> list[NewDocument | ServiceError]:
+        """Check and cut documents; for one that is refused return the reason in its place."""
         with span("aidb.chunk_documents", document_count=len(requests)):
-            cut = in_context(lambda: [self._cut(request) for request in requests])
+            cut = in_context(lambda: [self._prepare(request) for request in requests])
             return await asyncio.get_running_loop().run_in_executor(self._executor, cut)
+
+    def _prepare(self, request: DocumentRequest) -> NewDocument | ServiceError:
+        if len(request.content.encode()) > self._max_document_bytes:
+            return PayloadTooLarge(f"content: at most {self._max_document_bytes} bytes in UTF-8")
+        if not request.content.strip():
+            return Unprocessable("content: must not be blank")
+        if not request.allow_secrets and (secret := find_secret(request.content)):
+            return Unprocessable(
+                f"content: line {secret.line} seems to hold {secret.kind}; take it out, or set allow_secrets"
+            )
+        return self._cut(request)
 
     def _cut(self, request: DocumentRequest) -> NewDocument:
         content_type = request.content_type or content_type_of(request.name)
@@ -111,6 +134,7 @@ class Ingestion:
             content_type=content_type,
             content=request.content,
             metadata=dict(request.metadata),
+            status=request.status,
             chunks=chunks,
         )
 
@@ -128,6 +152,12 @@ class Ingestion:
         return stored
 
 
+def _accepted(prepared: NewDocument | ServiceError) -> NewDocument:
+    if isinstance(prepared, ServiceError):
+        raise prepared
+    return prepared
+
+
 def _result(document: NewDocument, stored: StoredDocument, *, embedded: bool) -> DocumentResult:
     return DocumentResult.model_validate(
         {
@@ -138,7 +168,10 @@ def _result(document: NewDocument, stored: StoredDocument, *, embedded: bool) ->
             "title": document.title,
             "content_type": document.content_type,
             "change": stored.change,
+            "changed": list(stored.changed),
             "chunks": stored.chunks,
+            "chunks_added": stored.chunks_added,
+            "chunks_removed": stored.chunks_removed,
             "embedded": embedded,
         }
     )

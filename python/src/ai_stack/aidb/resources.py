@@ -6,8 +6,11 @@ from ai_stack.aidb.database import Database
 from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.embeddings import Embeddings
+from ai_stack.aidb.import_worker import ImportWorker
 from ai_stack.aidb.ingestion import Ingestion
+from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.searching import Searching
+from ai_stack.aidb.settings import AidbSettings
 
 DATABASE = web.AppKey("database", Database)
 DOCUMENTS = web.AppKey("documents", DocumentStore)
@@ -15,3 +18,6 @@ EMBEDDINGS = web.AppKey("embeddings", Embeddings)
 EMBEDDER = web.AppKey("embedder", Embedder)
 INGESTION = web.AppKey("ingestion", Ingestion)
 SEARCHING = web.AppKey("searching", Searching)
+JOBS = web.AppKey("jobs", JobStore)
+IMPORTS = web.AppKey("imports", ImportWorker)
+SETTINGS = web.AppKey("settings", AidbSettings)

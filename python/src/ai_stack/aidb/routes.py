@@ -5,9 +5,12 @@ from aiohttp import web
 from ai_stack.aidb import schemas
 from ai_stack.aidb.documents import DocumentRecord, DocumentStore
 from ai_stack.aidb.identity import read_identity
+from ai_stack.aidb.import_worker import lines_of
 from ai_stack.aidb.ingestion import Ingestion
-from ai_stack.aidb.resources import DATABASE, DOCUMENTS, INGESTION
-from ai_stack.service.endpoint import endpoint
+from ai_stack.aidb.job_routes import job_body
+from ai_stack.aidb.job_schemas import JobBody
+from ai_stack.aidb.resources import DATABASE, DOCUMENTS, IMPORTS, INGESTION, JOBS
+from ai_stack.service.endpoint import endpoint, json_response
 from ai_stack.service.errors import NotFound
 
 #: JSON may need six bytes for one of the content.
@@ -40,16 +43,24 @@ async def store_document(request: web.Request, body: schemas.DocumentRequest) ->
     scope="write",
     rate="ingest",
     body=schemas.BatchRequest,
-    response=schemas.BatchResult,
-    errors=(409, 503),
+    response=schemas.BatchResult | JobBody,
+    errors=(202, 409, 503),
     summary="Store several documents",
     tags=("documents",),
     max_body_bytes=_BATCH_BODY_BYTES,
 )
-async def store_documents(request: web.Request, body: schemas.BatchRequest) -> schemas.BatchResult:
-    """Stores what can be stored and names the reason for what cannot. Does not wait for vectors: see `/stats`."""
+async def store_documents(request: web.Request, body: schemas.BatchRequest) -> web.Response:
+    """Stores what can be stored and names the reason for what cannot. Does not wait for vectors: see `/stats`. In the
+    background (202) it is a job, and durable when this answers."""
+    if body.background:
+        jobs = request.app[JOBS]
+        job_id = await jobs.create("import")
+        await jobs.add(job_id, lines_of(body.documents))
+        job = await jobs.start(job_id)
+        request.app[IMPORTS].wake()
+        return json_response(job_body(job), status=202)
     ingestion: Ingestion = request.app[INGESTION]
-    return await ingestion.store_batch(body.documents)
+    return json_response(await ingestion.store_batch(body.documents))
 
 
 @endpoint(
@@ -66,7 +77,11 @@ async def list_documents(request: web.Request, query: schemas.DocumentQuery) -> 
     """In the order in which they were created. With their content, a page may end before the limit."""
     store: DocumentStore = request.app[DOCUMENTS]
     page = await store.list(
-        project=query.project, limit=query.limit, after=query.after, include_content=query.include_content
+        project=query.project,
+        status=query.status,
+        limit=query.limit,
+        after=query.after,
+        include_content=query.include_content,
     )
     return schemas.DocumentList(
         documents=[_body(record) for record in page.documents],
@@ -93,6 +108,27 @@ async def read_document(request: web.Request, path: schemas.DocumentPath) -> sch
     if record is None:
         raise NotFound("there is no such document")
     return _body(record)
+
+
+@endpoint(
+    "PUT",
+    "/documents/{id:[0-9]+}",
+    scope="write",
+    rate="ingest",
+    path_params=schemas.DocumentPath,
+    body=schemas.DocumentContent,
+    response=schemas.DocumentResult,
+    errors=(409, 422, 503),
+    summary="Replace a document",
+    tags=("documents",),
+    max_body_bytes=_DOCUMENT_BODY_BYTES,
+)
+async def replace_document(
+    request: web.Request, path: schemas.DocumentPath, body: schemas.DocumentContent
+) -> schemas.DocumentResult:
+    """Stores a new version under the same project and path. What is left out gets its default."""
+    ingestion: Ingestion = request.app[INGESTION]
+    return await ingestion.replace(path.id, body)
 
 
 @endpoint(
@@ -141,6 +177,7 @@ def _body(record: DocumentRecord) -> schemas.DocumentBody:
             "checksum": record.content_hash,
             "size_bytes": record.size_bytes,
             "metadata": record.metadata,
+            "status": record.status,
             "imported_at": record.created_at,
             "updated_at": record.updated_at,
             "chunks": record.chunks,
@@ -155,6 +192,7 @@ ROUTES = (
     store_documents,
     list_documents,
     read_document,
+    replace_document,
     delete_document,
     stats,
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validator, model_validator
 
 from ai_stack.aidb.chunking import ContentType
+from ai_stack.aidb.storing import Change, Status
 from ai_stack.service.endpoint import QueryModel, RequestModel
 
 MAX_BATCH = 64
@@ -34,22 +35,15 @@ Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(not_b
 Title = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(not_blank)]
 
 
-class DocumentRequest(RequestModel):
-    """A document to be stored. `path` names it within its project; storing it again replaces it."""
+class DocumentContent(RequestModel):
+    """A document but for its name."""
 
     content: str = Field(min_length=1, description="At most 1 MiB in UTF-8 (a setting).")
-    project: Project = "default"
-    path: Path | None = None
-    relative_path: Path | None = Field(default=None, description="Another name of `path`.")
     title: Title | None = Field(default=None, description="By default the first heading, or the file name.")
     content_type: ContentType | None = Field(default=None, description="By default what the path's suffix says.")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, max_length=64)
-
-    @model_validator(mode="after")
-    def _one_path(self) -> Self:
-        if (self.path is None) == (self.relative_path is None):
-            raise ValueError("give either path or relative_path")
-        return self
+    status: Status = Field(default="approved", description="Of what is not approved, searches know nothing.")
+    allow_secrets: bool = Field(default=False, description="Store it although it seems to hold a credential.")
 
     @field_validator("metadata")
     @classmethod
@@ -63,6 +57,20 @@ class DocumentRequest(RequestModel):
             level.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
         return value
 
+
+class DocumentRequest(DocumentContent):
+    """A document to be stored. `path` names it within its project; storing it again replaces it."""
+
+    project: Project = "default"
+    path: Path | None = None
+    relative_path: Path | None = Field(default=None, description="Another name of `path`.")
+
+    @model_validator(mode="after")
+    def _one_path(self) -> Self:
+        if (self.path is None) == (self.relative_path is None):
+            raise ValueError("give either path or relative_path")
+        return self
+
     @property
     def name(self) -> str:
         """The document's path."""
@@ -75,6 +83,7 @@ class BatchRequest(RequestModel):
     """Documents to be stored, each on its own: one that is refused does not keep the others out."""
 
     documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_BATCH)
+    background: bool = Field(default=False, description="Answer with a job (202) that stores them.")
 
     @model_validator(mode="after")
     def _different(self) -> Self:
@@ -97,8 +106,11 @@ class DocumentResult(BaseModel):
     relative_path: str
     title: str
     content_type: ContentType
-    change: Literal["created", "updated", "unchanged"]
+    change: Change
+    changed: list[str] = Field(description="Fields of an updated document that were different before.")
     chunks: int
+    chunks_added: int = Field(description="Chunks that are new and get a vector; the others keep theirs.")
+    chunks_removed: int
     embedded: bool = Field(description="Whether vector search finds all of it by now; if not, it soon will.")
 
 
@@ -124,6 +136,7 @@ class DocumentQuery(QueryModel):
     """Which documents to list. Pages follow each other by `after`."""
 
     project: Project | None = None
+    status: Status | None = None
     limit: int = Field(default=100, ge=1, le=1000)
     after: int = Field(default=0, ge=0, le=MAX_ID, description="`next` of the page before.")
     include_content: bool = False
@@ -147,6 +160,7 @@ class DocumentBody(BaseModel):
     checksum: str = Field(description="SHA-256 of the content.")
     size_bytes: int
     metadata: dict[str, Any]
+    status: Status
     imported_at: datetime
     updated_at: datetime
     chunks: int

@@ -41,6 +41,9 @@ class AidbSettings(ServiceSettings):
     embedding_cache_ttl: int = Field(default=86400, gt=0, description="Seconds that a query's vector is kept.")
 
     max_document_bytes: int = Field(default=1_048_576, gt=0, description="Largest content of a document, in UTF-8.")
+    max_import_bytes: int = Field(default=268_435_456, gt=0, description="Largest body of an import.")
+    import_concurrency: int = Field(default=2, ge=1, le=16, description="Groups of lines of imports in flight at once.")
+    job_retention: float = Field(default=604_800, gt=0, description="Seconds that a finished job can be asked about.")
     chunk_tokens: int = Field(
         default=180, ge=32, le=2048, description="Estimated tokens per chunk; with its heading it must suit the model."
     )
