@@ -1,12 +1,13 @@
 """Writes the reference vectors of MiniLM with torch and transformers, which the project itself does not need.
 
     python3 -m venv /tmp/reference
-    /tmp/reference/bin/pip install torch==2.13.0 transformers safetensors numpy
+    /tmp/reference/bin/pip install torch==2.13.0 sentence-transformers safetensors numpy
     /tmp/reference/bin/python make_reference.py MODEL_DIRECTORY
 
 MODEL_DIRECTORY is that of sentence-transformers/all-MiniLM-L6-v2 (weights: sha256 53aa5117…). Written beside this
 script: `reference.json` (the texts, their token counts, whether they were cut) and `reference.npz` (float32, one row
-per text: mean pooled, not scaled to unit length). Each text is computed alone, so no padding is involved.
+per text: mean pooled, not scaled to unit length); there each text is computed alone, so no padding is involved. And
+`sentence_transformers.npz` (float16, unit length): what that library's own `encode` gives for the texts of `texts.py`.
 """
 
 import json
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sentence_transformers import SentenceTransformer
+from texts import digest, mixed_texts
 from transformers import AutoModel, AutoTokenizer
 
 MAX_SEQUENCE_LENGTH = 256  # sentence_bert_config.json
@@ -93,6 +96,9 @@ def main() -> None:
     content = json.dumps(described, ensure_ascii=True, indent=1)
     (HERE / "reference.json").write_text(content + "\n", encoding="ascii")
     np.savez_compressed(HERE / "reference.npz", pooled=np.stack(vectors).astype(np.float32))
+    mixed = mixed_texts(SENTENCES)
+    encoded = SentenceTransformer(directory, device="cpu").encode(mixed)
+    np.savez(HERE / "sentence_transformers.npz", vectors=encoded.astype(np.float16), texts=digest(mixed))
 
 
 if __name__ == "__main__":
