@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ai_stack.embeddings.fair_queue import LARGEST_SPREAD, FairQueue, Flow
+from ai_stack.embeddings.fair_queue import CALL_COST, LARGEST_SPREAD, FairQueue, Flow
 
 LONGEST = 64
 
@@ -56,6 +56,8 @@ class QueueMachine(RuleBasedStateMachine):
         if batch:
             lengths = [waiting.length for waiting in batch]
             assert max(lengths) - min(lengths) <= LARGEST_SPREAD
+            # Each further length may cost what a call does.
+            assert max(lengths) * len(lengths) - sum(lengths) <= CALL_COST * len(set(lengths))
             assert len(batch) == 1 or len(batch) * max(lengths) <= budget
 
     @invariant()
@@ -83,6 +85,16 @@ def test_a_batch_takes_the_nearest_lengths_first() -> None:
     assert sorted(waiting.length for waiting in queue.pop_batch(10 * 3)) == [9, 10, 10]
     assert sorted(waiting.length for waiting in queue.pop_batch(1000)) == [11, 14]
     assert [waiting.length for waiting in queue.pop_batch(1000)] == [60]
+
+
+def test_other_lengths_come_along_only_while_their_padding_costs_less_than_a_call() -> None:
+    queue: FairQueue[Flow] = FairQueue()
+    opened(queue, "a", [10] * 20)
+    opened(queue, "b", [11] * 20 + [9] * 20)
+    lengths = Counter(waiting.length for waiting in queue.pop_batch(1000))
+    assert lengths == {10: 20, 9: CALL_COST}
+    assert Counter(waiting.length for waiting in queue.pop_batch(1000)) == {11: 20, 9: CALL_COST // 2}
+    assert Counter(waiting.length for waiting in queue.pop_batch(1000)) == {9: 8}
 
 
 def test_a_single_text_overtakes_the_rest_of_a_large_request() -> None:

@@ -17,6 +17,7 @@ from ai_stack.embeddings.engine import Engine, Vectors, unit_length
 from ai_stack.embeddings.metrics import EmbeddingsMetrics
 from ai_stack.embeddings.model import ModelSpec
 from ai_stack.embeddings.single_flight import SingleFlight
+from ai_stack.embeddings.tokenizing import SharedTokenizer
 from ai_stack.embeddings.tokens import TextTokenizer, TokenizedText
 from ai_stack.service.errors import Unprocessable
 from ai_stack.service.tracing import span
@@ -84,6 +85,7 @@ class Embedder:
         self._single: SingleFlight[tuple[str, bool, str], tuple[dict[str, CachedText], Timing]] = SingleFlight()
         # Apart, so that a request is tokenized while the engine is busy: its length decides when it gets there.
         self._tokenizing = ThreadPoolExecutor(workers, thread_name_prefix="tokenize")
+        self._shared_tokenizer = SharedTokenizer(tokenizer.encode, self._tokenizing, workers=workers)
         self._computing = ThreadPoolExecutor(workers, thread_name_prefix="infer")
         self._batcher = Batcher(
             engine,
@@ -176,8 +178,7 @@ class Embedder:
     async def _tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         begun = time.perf_counter()
         with span("embeddings.tokenize", texts=len(texts)):
-            loop = asyncio.get_running_loop()
-            tokenized = await loop.run_in_executor(self._tokenizing, self._tokenizer.encode, texts)
+            tokenized = await self._shared_tokenizer.encode(texts)
         self._metrics.tokenized(time.perf_counter() - begun, sum(text.truncated for text in tokenized))
         return tokenized
 

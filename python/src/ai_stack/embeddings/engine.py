@@ -69,7 +69,7 @@ def unit_length(vectors: Vectors) -> Vectors:
     Raises:
         EngineError: a vector is zero and has no direction.
     """
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, np.newaxis]
     if not lengths.all():
         raise EngineError("the model gave a zero vector")
     scaled: Vectors = vectors / lengths
