@@ -3,8 +3,8 @@
 Context variables follow tasks by themselves; for threads see `ai_stack.service.tracing.in_context`.
 """
 
+import random
 import re
-import uuid
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -27,4 +27,5 @@ def accept_request_id(offered: str | None) -> str:
     """Return the caller's `X-Request-ID` when it is well-formed, otherwise a new one (32 hex digits)."""
     if offered is not None and _ACCEPTED.fullmatch(offered):
         return offered
-    return uuid.uuid4().hex
+    # It needs to be unique, not unguessable.
+    return f"{random.getrandbits(128):032x}"

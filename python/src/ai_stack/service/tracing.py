@@ -312,8 +312,8 @@ def _unsampled_root() -> NonRecordingSpan:
     # Ids need to be unique, not unguessable; they must not be zero (W3C Trace Context, trace-id).
     return NonRecordingSpan(
         SpanContext(
-            trace_id=random.randrange(1, 2**128),  # noqa: S311
-            span_id=random.randrange(1, 2**64),  # noqa: S311
+            trace_id=random.getrandbits(128) or 1,
+            span_id=random.getrandbits(64) or 1,
             is_remote=False,
             trace_flags=TraceFlags(TraceFlags.DEFAULT),
         )
