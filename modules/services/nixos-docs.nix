@@ -27,6 +27,17 @@ let
   };
 in
 {
+  options.services.ai-stack.documentedPackages = lib.mkOption {
+    type = lib.types.nullOr lib.types.path;
+    default = null;
+    example = lib.literalExpression "./packages.json";
+    description = ''
+      Which packages nixos-docs knows: the `packages.json` of a release, or what `nix-env -qaP --json --meta` prints. Every
+      release of nixpkgs on releases.nixos.org has one; it cannot be made in a build, which evaluates no other nixpkgs. Null:
+      no search for packages.
+    '';
+  };
+
   options.services.ai-stack.documentedOptions = lib.mkOption {
     type = lib.types.enum [
       "machine"
@@ -63,6 +74,7 @@ in
         options = lib.mkIf (
           cfg.documentedOptions == "machine" || cfg.documentedOptions == "manual" && hasManual
         ) (lib.mkDefault "${optionsOf.${cfg.documentedOptions}.optionsJSON}/share/doc/nixos/options.json");
+        packages = lib.mkIf (cfg.documentedPackages != null) (lib.mkDefault "${cfg.documentedPackages}");
         modules = lib.mkDefault [ "${nixosModules}" ];
         release = lib.mkDefault config.system.nixos.release;
         embeddings_url = lib.mkDefault cfg.services.embeddings.url;
@@ -70,7 +82,8 @@ in
 
       after = [ "embeddings" ];
 
-      memoryMax = lib.mkDefault "768M";
+      # Indexing all packages of nixpkgs takes more than anything later.
+      memoryMax = lib.mkDefault (if cfg.documentedPackages == null then "768M" else "1536M");
       # reading all of the documentation
       startTimeout = lib.mkDefault "10min";
     };

@@ -121,6 +121,13 @@ def test_a_system_without_a_manual_has_documentation_only() -> None:
     assert any("set documentation.nixos.enable = true" in problem for problem in problems)
 
 
+def test_packages_are_known_where_a_list_of_them_is_given() -> None:
+    assert "packages" not in MINIMAL.get("settings")["nixos-docs"]
+    machine = documented('documentedPackages = builtins.toFile "packages.json" "{}";')
+    assert machine.get("settings")["nixos-docs"]["packages"].endswith("-packages.json")
+    assert machine.unit("ai-stack-nixos-docs.service").value("MemoryMax") == "1536M"
+
+
 def test_a_second_machine_shares_the_work_behind_one_address() -> None:
     assert BOTH.get("settings")["aidb"]["embeddings_url"] == "http://127.0.0.1:18081"
     servers = BOTH.get("config.services.nginx.upstreams.ai-stack-embeddings.servers")

@@ -44,6 +44,7 @@ BREAKER = 'aidb_circuit_breaker_state{component="aidb",instance="a",service="pos
 ON_BREAKER = {"component": "aidb", "dependency": "postgres"}
 EMBEDDINGS = 'component="embeddings",instance="e",job="ai-stack-embeddings"'
 ON_EMBEDDINGS = {"component": "embeddings", "instance": "e", "job": "ai-stack-embeddings"}
+SEARCHES = 'nixos_docs_search_seconds_bucket{component="nixos-docs",instance="d",kind="docs"'
 TEXTFILE = "/var/lib/ai-stack/metrics"
 VECTOR = 'instance="v",job="ai-stack-vector"'
 LOKI = 'instance="l",job="ai-stack-loki"'
@@ -500,6 +501,19 @@ CASES = (
         labels={"component": "hybrid-coordinator", "service": "embeddings"},
         summary="25% of the answers are given without embeddings",
     ),
+    Case(
+        "LearnedContextNotCollected",
+        at=400,
+        fires={
+            'hybrid_gc_runs_total{component="hybrid-coordinator",instance="h",result="failure"}': "1x60 2x60 3x60 4x300",
+            'hybrid_gc_runs_total{component="hybrid-coordinator",instance="h",result="success"}': "5x480",
+        },
+        silent={
+            'hybrid_gc_runs_total{component="hybrid-coordinator",instance="h",result="success"}': "5x300 6x180",
+        },
+        labels={"component": "hybrid-coordinator", "instance": "h", "result": "failure"},
+        summary="3 runs of the garbage collection at h failed and none succeeded",
+    ),
     # nixos-docs
     Case(
         "DocumentationIndexMissing",
@@ -508,5 +522,31 @@ CASES = (
         silent={'nixos_docs_index_sections{component="nixos-docs",instance="d"}': "0 0 4000x20"},
         labels={"component": "nixos-docs", "instance": "d"},
         summary="nixos-docs at d has no index",
+    ),
+    Case(
+        "DocumentationSearchDegraded",
+        at=30,
+        fires={
+            'nixos_docs_degraded_searches_total{component="nixos-docs",instance="d",kind="docs"}': "0+60x40",
+            'nixos_docs_vectors_missing{component="nixos-docs",instance="d"}': "0x40",
+        },
+        silent={
+            'nixos_docs_degraded_searches_total{component="nixos-docs",instance="d",kind="docs"}': "0+60x40",
+            'nixos_docs_vectors_missing{component="nixos-docs",instance="d"}': "900-20x40",
+        },
+        labels={"component": "nixos-docs", "instance": "d"},
+        summary="nixos-docs at d searches by words alone",
+    ),
+    Case(
+        "DocumentationSearchSlow",
+        at=30,
+        fires={
+            f'{SEARCHES},le="1"}}': "0x40",
+            f'{SEARCHES},le="2.5"}}': "0+60x40",
+            f'{SEARCHES},le="+Inf"}}': "0+60x40",
+        },
+        silent={f'{SEARCHES},le="1"}}': "0+60x40", f'{SEARCHES},le="+Inf"}}': "0+60x40"},
+        labels={"component": "nixos-docs", "instance": "d", "kind": "docs"},
+        summary="A search for docs in nixos-docs takes 2.425s",
     ),
 )
