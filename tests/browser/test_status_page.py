@@ -43,7 +43,7 @@ def create_app(keys: Keys) -> web.Application:
 
 @asynccontextmanager
 async def status_page(keys: Keys, directory: Path) -> AsyncIterator[tuple[str, str]]:
-    """A status page in front of one service that works, after a failure, and one that does not: URLs of page and service."""
+    """A page about one service that works, after a failure, and one that is away; yields URLs of page and service."""
     backups = directory / "backup.prom"
     backups.write_text(
         "# TYPE ai_stack_backup_status gauge\nai_stack_backup_status 1\n"
@@ -161,23 +161,20 @@ async def test_a_reader_at_the_keyboard_keeps_his_place(browser: Browser, keys: 
 async def test_when_the_server_goes_away_the_page_says_that_it_is_old(
     browser: Browser, keys: Keys, tmp_path: Path
 ) -> None:
-    async with status_page(keys, tmp_path) as (url, _):
-        async with opened(browser, url) as page:
-            await logged_in(page, keys.admin)
-            await page.route("**/status.json", lambda route: route.abort())
-            await expect(page.get_by_role("alert").filter(has_text="What stands below is older")).to_be_visible(
-                timeout=WAIT
-            )
-            await expect(page.get_by_role("heading", name="toy")).to_be_visible()
-            await page.unroute("**/status.json")
-            await expect(page.get_by_role("status")).to_have_text("not serving: gone", timeout=WAIT)
+    async with status_page(keys, tmp_path) as (url, _), opened(browser, url) as page:
+        await logged_in(page, keys.admin)
+        await page.route("**/status.json", lambda route: route.abort())
+        await expect(page.get_by_role("alert").filter(has_text="What stands below is older")).to_be_visible(
+            timeout=WAIT
+        )
+        await expect(page.get_by_role("heading", name="toy")).to_be_visible()
+        await page.unroute("**/status.json")
+        await expect(page.get_by_role("status")).to_have_text("not serving: gone", timeout=WAIT)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-async def test_the_page_is_accessible(
-    browser: Browser, keys: Keys, tmp_path: Path, scheme: Scheme, width: int
-) -> None:
+async def test_the_page_is_accessible(browser: Browser, keys: Keys, tmp_path: Path, scheme: Scheme, width: int) -> None:
     """axe-core: contrast, labels, landmarks, names (WCAG 2.1 A and AA)."""
     async with status_page(keys, tmp_path) as (url, _), opened(browser, url, scheme, width) as page:
         assert await violations(page) == []

@@ -189,3 +189,11 @@ def test_the_state_directory_follows_the_xdg_specification(monkeypatch: pytest.M
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "/home/me")
     assert default_state() == Path("/home/me/.local/share/ai-stack")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete_commands(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    result = CliRunner().invoke(app, ["--show-completion", shell], prog_name="ai-stack")
+    assert result.exit_code == 0
+    assert "_AI_STACK_COMPLETE" in result.output

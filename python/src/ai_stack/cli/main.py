@@ -8,9 +8,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ai_stack.cli import keys, nixos_docs, render
+from ai_stack.cli import keys, model, nixos_docs, render
 from ai_stack.cli import up as foreground
+from ai_stack.cli.backup import backup, restore
 from ai_stack.cli.client import StackClient, connected
+from ai_stack.cli.doctor import doctor
 from ai_stack.cli.mcp import mcp
 from ai_stack.cli.options import JsonOption, StateOption, print_json
 from ai_stack.cli.status import stack_status
@@ -24,12 +26,15 @@ T = TypeVar("T")
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     help="Run the embedded AI knowledge stack on this machine, fill it and ask it.",
 )
 app.add_typer(keys.commands, name="keys")
+app.add_typer(model.commands, name="model")
 app.add_typer(nixos_docs.commands, name="nixos-docs")
 app.command()(mcp)
+app.command()(doctor)
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command()

@@ -16,7 +16,7 @@ Embedded mode, for trying out and development. What differs from a deployment wi
   - one machine, plain HTTP on the loopback interface: no TLS gateway, no firewall, no sandbox per service
   - Qdrant runs inside hybrid-coordinator (client library), not as a server
   - no Prometheus, Grafana or trace store; services still serve /metrics and export OTLP when OTEL_* says so
-  - no backup: what is stored lives in the state directory only"""
+  - no backups by themselves: `ai-stack backup` makes one while the stack is down"""
 
 
 def out() -> Console:

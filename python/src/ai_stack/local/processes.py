@@ -30,3 +30,11 @@ def command_line(pid: int) -> list[str]:
     except OSError:
         return []
     return [part.decode(errors="surrogateescape") for part in text.split(b"\0")[:-1]]
+
+
+def available_memory() -> int | None:
+    """Bytes that programs could have without swapping (proc(5), MemAvailable); None where the kernel does not tell."""
+    for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
