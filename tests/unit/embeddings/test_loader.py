@@ -212,3 +212,11 @@ def test_the_onnx_file_is_written_once(tmp_path: Path) -> None:
     first = onnx_path(spec, tmp_path / "cache").stat()
     load_model(settings)
     assert onnx_path(spec, tmp_path / "cache").stat().st_ino == first.st_ino
+
+
+async def test_the_engine_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
+    write_model(tmp_path / "model")
+    async with bench(tmp_path, engine="int8") as made:
+        made.loader.start()
+        await made.settled()
+        assert made.loader.embedder.spec.revision.startswith("int8-")

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from ai_stack.embeddings.model import ModelError, ModelSpec
+from ai_stack.embeddings.int8 import RECIPE_VERSION
+from ai_stack.embeddings.model import ModelError, ModelSpec, Precision
 
 #: Raised when the same weights give another graph; files of earlier versions are then no longer used.
 GRAPH_VERSION = 1
@@ -23,6 +24,8 @@ MAX_WEIGHTS_BYTES = 2**31 - 2**24
 def onnx_path(spec: ModelSpec, directory: Path) -> Path:
     """Return where the ONNX file of a model belongs. The name carries the hashes of all that determines its content."""
     recipe = f"{GRAPH_VERSION}\n{spec.pooling}\n{spec.config.model_dump_json()}"
+    if spec.precision is Precision.INT8:
+        recipe += f"\nint8 {RECIPE_VERSION}"
     return directory / f"{spec.weights_sha256}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.onnx"
 
 
@@ -80,7 +83,7 @@ def _serialize(spec: ModelSpec) -> bytes:
         raise ModelError(f"{spec.weights}: larger than one ONNX file can hold ({MAX_WEIGHTS_BYTES} bytes)")
     try:
         with safe_open(spec.weights, framework="numpy") as file:
-            model = build_graph(spec.config, spec.pooling, _LazyWeights(file))
+            model = build_graph(spec.config, spec.pooling, _LazyWeights(file), spec.precision)
     except (OSError, SafetensorError, ModelError) as error:
         raise ModelError(f"{spec.weights}: {error}") from error
     content: bytes = model.SerializeToString()

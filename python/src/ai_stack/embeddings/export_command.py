@@ -15,7 +15,7 @@ import orjson
 
 from ai_stack.embeddings.engine import EngineError, OnnxEngine
 from ai_stack.embeddings.export import GRAPH_VERSION, export_onnx
-from ai_stack.embeddings.model import ModelError, ModelSpec, read_model
+from ai_stack.embeddings.model import PRECISIONS, ModelError, ModelSpec, read_model
 from ai_stack.embeddings.settings import default_cache_dir
 from ai_stack.embeddings.verification import VerificationError, torch_reference, torch_versions, verify
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ai_stack.embeddings.export", description=__doc__)
     parser.add_argument("model", type=Path, help="directory of the model, as sentence-transformers saves it")
     parser.add_argument("--name", help="what the model is called (default: name of its directory)")
+    parser.add_argument("--engine", choices=PRECISIONS, default="onnx", help="of the service (default onnx)")
     parser.add_argument("--output", type=Path, default=None, help="directory of the file (default: the user's cache)")
     parser.add_argument(
         "--require-verification", action="store_true", help="fail when torch and transformers are not installed"
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("torch and transformers are not installed: nothing to verify with", file=sys.stderr)
         return 1
     try:
-        spec = read_model(directory, given.name or directory.name)
+        spec = read_model(directory, given.name or directory.name, PRECISIONS[given.engine])
         path, record = export_and_record(spec, given.output or default_cache_dir(), reference)
     except (ModelError, EngineError, VerificationError, OSError) as error:
         print(error, file=sys.stderr)
@@ -83,6 +84,7 @@ def export_and_record(spec: ModelSpec, output: Path, reference: str | None) -> t
         "dimensions": spec.dimensions,
         "pooling": spec.pooling.value,
         "normalize": spec.normalize,
+        "precision": spec.precision.value,
         "weights_sha256": spec.weights_sha256,
         "onnx_sha256": digest,
         "graph_version": GRAPH_VERSION,

@@ -11,7 +11,7 @@ from ai_stack.embeddings.embedder import Embedder
 from ai_stack.embeddings.engine import OnnxEngine, unit_length
 from ai_stack.embeddings.export import export_onnx, onnx_path
 from ai_stack.embeddings.metrics import EmbeddingsMetrics
-from ai_stack.embeddings.model import ModelSpec, read_model
+from ai_stack.embeddings.model import PRECISIONS, ModelSpec, read_model
 from ai_stack.embeddings.settings import EmbeddingsSettings
 from ai_stack.embeddings.tokens import TextTokenizer
 from ai_stack.service.errors import Unavailable
@@ -129,7 +129,7 @@ class ModelLoader:
         log.info(
             "model.loaded",
             model=spec.name,
-            revision=spec.weights_sha256,
+            revision=spec.revision,
             dimensions=spec.dimensions,
             seconds=round(seconds, 3),
         )
@@ -151,7 +151,7 @@ def load_model(settings: EmbeddingsSettings) -> tuple[ModelSpec, TextTokenizer, 
         OSError: the cache directory cannot be used.
         Exception: the engine does not take the ONNX file; that has been deleted then, to be written anew.
     """
-    spec = read_model(settings.model_dir, settings.model_name)
+    spec = read_model(settings.model_dir, settings.model_name, PRECISIONS[settings.engine])
     tokenizer = TextTokenizer(spec)
     path = onnx_path(spec, settings.cache_dir)
     if not path.exists():

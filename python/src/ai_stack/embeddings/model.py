@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,17 @@ class Pooling(StrEnum):
     CLS = "cls"
     MAX = "max"
     LAST = "last"
+
+
+class Precision(StrEnum):
+    """What the linear layers compute with."""
+
+    FP32 = "fp32"
+    INT8 = "int8"
+
+
+#: By the name of the engine in settings and commands.
+PRECISIONS: Final = {"onnx": Precision.FP32, "int8": Precision.INT8}
 
 
 # As the pooling's configuration names them, after `pooling_mode_`.
@@ -95,6 +106,12 @@ class ModelSpec:
     """What the model was trained to see before a text, by what the text is for."""
     default_prompt: str | None
     """Name of the prompt for texts of which nothing is said."""
+    precision: Precision = Precision.FP32
+
+    @property
+    def revision(self) -> str:
+        """What tells the vectors of this model from those of others of its name, and from those of int8."""
+        return self.weights_sha256 if self.precision is Precision.FP32 else f"int8-{self.weights_sha256}"
 
     @property
     def dimensions(self) -> int:
@@ -104,7 +121,7 @@ class ModelSpec:
     @property
     def identity(self) -> str:
         """Everything that determines the vector of a text, as one string."""
-        facts = (self.weights_sha256, self.pooling, self.lowercase, self.max_sequence_length, self.config)
+        facts = (self.revision, self.pooling, self.lowercase, self.max_sequence_length, self.config)
         return "\n".join(str(fact) for fact in facts)
 
     @property
@@ -113,7 +130,7 @@ class ModelSpec:
         return self.directory / WEIGHTS_FILE
 
 
-def read_model(directory: Path, name: str) -> ModelSpec:
+def read_model(directory: Path, name: str, precision: Precision = Precision.FP32) -> ModelSpec:
     """Describe the model in `directory`, reading its weights once for their hash.
 
     Raises:
@@ -145,6 +162,7 @@ def read_model(directory: Path, name: str) -> ModelSpec:
         weights_modified=int((directory / WEIGHTS_FILE).stat().st_mtime),
         prompts=prompts,
         default_prompt=default_prompt,
+        precision=precision,
     )
 
 

@@ -132,7 +132,7 @@ async def info(request: web.Request) -> InfoResponse:
     spec = request.app[MODEL].embedder.spec
     return InfoResponse(
         model=spec.name,
-        revision=spec.weights_sha256,
+        revision=spec.revision,
         dimensions=spec.dimensions,
         pooling=spec.pooling.value,
         normalize=spec.normalize,

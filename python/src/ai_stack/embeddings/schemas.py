@@ -138,7 +138,7 @@ class InfoResponse(BaseModel):
     """The model and what a request may hold."""
 
     model: str
-    revision: str = Field(description="SHA-256 of the weights.")
+    revision: str = Field(description="SHA-256 of the weights; `int8-` before it with that engine.")
     dimensions: int
     pooling: str = Field(description="How the vectors of a text's tokens become one vector.")
     normalize: bool = Field(description="Whether the model itself scales vectors to unit length.")

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -38,6 +38,10 @@ class EmbeddingsSettings(ServiceSettings):
     )
     model_dir: Path = Field(description="Directory of the model, as sentence-transformers saves it.")
     cache_dir: Path = Field(default_factory=default_cache_dir, description="Where the model's ONNX file is kept.")
+    engine: Literal["onnx", "int8"] = Field(
+        default="onnx",
+        description="onnx: as the model was trained; int8: integers in the linear layers, faster, other vectors.",
+    )
     load_attempts: int = Field(default=3, ge=1, description="Attempts to load the model.")
     load_backoff: float = Field(default=5.0, ge=0, description="Seconds before the second attempt; then doubled.")
 
