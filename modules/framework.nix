@@ -13,6 +13,7 @@
     ./balancer.nix
     ./observability
     ./backup.nix
+    ./collector.nix
     ./state-version.nix
     ./names.nix
     ./assertions.nix

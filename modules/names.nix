@@ -9,6 +9,7 @@ let
     # units, groups and directories
     "backup"
     "certificate"
+    "collector"
     "jaeger"
     "keys"
     "metrics"

@@ -142,6 +142,7 @@ buildPythonPackage (finalAttrs: {
   pythonImportsCheck = [
     "ai_stack.aidb.app"
     "ai_stack.cli.main"
+    "ai_stack.collector.command"
     "ai_stack.hybrid_coordinator.app"
     "ai_stack.nixos_docs.app"
     "ai_stack.service.runner"

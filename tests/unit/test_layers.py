@@ -45,6 +45,10 @@ def test_the_runtime_names_no_payload() -> None:
         assert not names & strings, file.name
 
 
+def test_the_collector_asks_services_over_http() -> None:
+    assert imported_packages("collector") == {"local"}
+
+
 def test_the_embedded_stack_and_its_command_start_services_as_processes() -> None:
     assert imported_packages("local") == {"service"}
     assert imported_packages("cli") <= {"local", "service"}

@@ -1,0 +1,7 @@
+"""`python -m ai_stack.collector`."""
+
+import sys
+
+from ai_stack.collector.command import main
+
+sys.exit(main())
