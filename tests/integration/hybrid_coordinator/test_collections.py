@@ -133,7 +133,7 @@ async def test_a_model_that_changes_later_is_not_mixed_in(start: Start, fakes: O
 
 async def eventually(hybrid: Api, *, status: int) -> Any:
     """Store new items until that is answered with `status`."""
-    limit = time.monotonic() + 10.0
+    limit = time.monotonic() + 60.0
     number = 0
     while (answer := await put_new(hybrid, number)).status != status and time.monotonic() < limit:
         await asyncio.sleep(0.1)

@@ -34,7 +34,7 @@ async def report(hybrid: Api, id_: str, **body: Any) -> Any:
 
 async def settled(hybrid: Api, id_: str) -> Any:
     """The interaction, once it has been learned from."""
-    limit = time.monotonic() + 10.0
+    limit = time.monotonic() + 60.0
     while (answer := await hybrid("GET", f"/interactions/{id_}")).json["pending"] and time.monotonic() < limit:
         await asyncio.sleep(0.02)
     assert answer.json["pending"] is False
