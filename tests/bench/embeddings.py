@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import command
+from bench import command, soak
 from bench.load import Sample, measure
 from bench.results import (
     FAILURES,
@@ -73,11 +73,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", type=Path, help="model directory (default: that of the tests)")
     parser.add_argument("--workers", type=int, help="of our service and the engine alone (default: cores)")
     parser.add_argument("--only", action="append", choices=[each.name for each in WORKLOADS], help="workloads")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="instead: mixed load on our service, this long")
     given = parser.parse_args(arguments)
     model = given.model or default_model()
     if model is None:
         print(f"the model is not installed ({MODEL_PACKAGE}); name its directory with --model", file=sys.stderr)
         return 1
+    if given.soak:
+        return soak.main(model.absolute(), given)
     results = Results("embeddings", reference=OURS, settings={"rounds": given.rounds, "seconds": given.seconds})
     results.note("No text comes twice and the cache is off. Processor time is that of the server alone.")
     with tempfile.TemporaryDirectory() as directory:

@@ -60,8 +60,8 @@ class Running:
     start_resident_bytes: int
 
 
-def ours(model: Path, directory: Path, workers: int | None) -> Server:
-    """This project's service, without keys, limits and cache: the others have none."""
+def ours(model: Path, directory: Path, workers: int | None, *, cache_bytes: int = 0) -> Server:
+    """This project's service, without keys, limits and, by default, cache: the others have none."""
     port = _free_port()
     settings: dict[str, Any] = {
         "port": port,
@@ -69,7 +69,7 @@ def ours(model: Path, directory: Path, workers: int | None) -> Server:
         "rate_limits": {"interactive": None, "ingest": None},
         "model_dir": str(model),
         "cache_dir": str(directory / "cache"),
-        "cache_bytes": 0,
+        "cache_bytes": cache_bytes,
         "max_batch_size": 64,
         "log_level": "WARNING",
         **({"workers": workers} if workers else {}),

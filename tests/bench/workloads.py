@@ -16,6 +16,11 @@ _WORDS = tuple(
 )
 
 
+def words(chance: random.Random, count: int) -> str:
+    """Return a text of `count` words."""
+    return " ".join(chance.choices(_WORDS, k=count))
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A closed loop: each client sends its next request when it has the answer to the one before."""
@@ -32,10 +37,7 @@ class Workload:
         """Texts of one request after another, for ever; the same for every server that gets the same `seed`."""
         chance = random.Random(f"{self.name} {seed}")
         while True:
-            yield [
-                " ".join(chance.choices(_WORDS, k=chance.randint(self.shortest, self.longest)))
-                for _ in range(self.texts)
-            ]
+            yield [words(chance, chance.randint(self.shortest, self.longest)) for _ in range(self.texts)]
 
 
 ONE = Workload("1 client, short", 1, 1, 5, 13)

@@ -24,3 +24,12 @@ def test_a_short_round_measures_our_service_and_the_engine_alone(model_dir: Path
     assert failed.samples == [0]
     for engine in (RAW, RAW_SINGLE, RAW_PADDED):
         assert results.median("16 clients, short", engine, REQUESTS_PER_CPU_SECOND) > 0
+
+
+def test_a_short_soak_has_documented_answers_only(model_dir: Path, tmp_path: Path) -> None:
+    options = ["--soak", "0.05", "--workers", "1", "--model", str(model_dir), "--output", str(tmp_path)]
+    command = [sys.executable, str(ROOT / "scripts" / "bench"), "embeddings", *options]
+    subprocess.run(command, capture_output=True, check=False, timeout=120)
+    bars = {bar.claim: bar for bar in Results.read(tmp_path / "embeddings-soak.json").bars}
+    assert bars["answers that are not documented"].met
+    assert bars["tokens in the queue at the end"].met

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from itertools import islice
 
 import pytest
 
+from bench import soak
 from bench.embeddings import RAW, hold_against_bars
 from bench.processes import cpu_seconds, family, resident_bytes
 from bench.raw import batches
@@ -49,3 +51,15 @@ def test_bars_are_ratios_of_medians_of_what_was_measured() -> None:
             results.add(HUNDRED.name, subject, REQUESTS_PER_SECOND, sample)
     hold_against_bars(results)
     assert [(bar.measured, bar.limit, bar.met) for bar in results.bars] == [(4.0, 1.6, True), (0.8, 0.9, False)]
+
+
+def test_a_soak_names_answers_that_are_not_documented_and_memory_that_grows() -> None:
+    results = Results("embeddings-soak", reference=OURS)
+    answers = Counter({"short 200": 9, "cancelled left": 2, "bad 400": 3, "bad 200": 1, "long 500": 1, "short left": 1})
+    soak.hold_against_bars(results, answers, [100.0, 101.0, 104.0, 104.0], 0.0)
+    assert [(bar.measured, bar.met) for bar in results.bars] == [(3, False), (1.04, False), (0, True)]
+    assert [note.split(",")[0] for note in results.notes] == [
+        "Not documented: bad 200",
+        "Not documented: long 500",
+        "Not documented: short left",
+    ]
