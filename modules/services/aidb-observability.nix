@@ -32,6 +32,12 @@ in
         summary = "{{ $value }} lines of imports wait and none is stored";
         description = "Imports are accepted, but their documents are not stored.";
       };
+      SearchesDegraded = {
+        expr = "increase(aidb_searches_degraded_total[10m]) > 5";
+        for = "5m";
+        summary = "{{ $value | humanize }} searches in ten minutes had to do without the meaning of their query";
+        description = "They were answered by keywords alone.";
+      };
     };
 
     dashboard.panels = [
@@ -57,6 +63,21 @@ in
         max = 1;
         queries = [
           (query "sum by (cache) (rate(aidb_cache_hits_total[5m])) / (sum by (cache) (rate(aidb_cache_hits_total[5m])) + sum by (cache) (rate(aidb_cache_misses_total[5m])))" "{{cache}}")
+        ];
+      }
+      {
+        title = "Time of searches, p95";
+        unit = "s";
+        queries = [
+          (query "histogram_quantile(0.95, sum by (le, mode) (rate(aidb_search_seconds_bucket[5m])))" "{{mode}}")
+        ];
+      }
+      {
+        title = "Searches without an answer, and without vectors";
+        unit = "ops";
+        queries = [
+          (query "sum by (mode) (rate(aidb_searches_empty_total[5m]))" "nothing found, {{mode}}")
+          (query "sum(rate(aidb_searches_degraded_total[5m]))" "keywords alone")
         ];
       }
       {

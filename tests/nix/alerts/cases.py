@@ -488,6 +488,14 @@ CASES = (
         labels={**AIDB, "instance": "a"},
         summary="7 lines of imports wait and none is stored",
     ),
+    Case(
+        "SearchesDegraded",
+        at=20,
+        fires={'aidb_searches_degraded_total{component="aidb",instance="a"}': "0+1x60"},
+        silent={'aidb_searches_degraded_total{component="aidb",instance="a"}': "0x10 1x50"},
+        labels={**AIDB, "instance": "a"},
+        summary="10 searches in ten minutes had to do without the meaning of their query",
+    ),
     # hybrid-coordinator
     Case(
         "DegradedAnswers",

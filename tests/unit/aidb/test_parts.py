@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ai_stack.aidb.chunking import chunk_document, count_tokens
@@ -21,6 +21,8 @@ from ai_stack.aidb.vectors import DIMENSION, to_literal, to_vectors
 MODEL = ModelIdentity("m", "r" * 64, DIMENSION)
 
 
+# Vectors of this size take a slow machine longer than Hypothesis likes.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=DIMENSION, max_size=DIMENSION))
 def test_a_vector_survives_its_text_form(values: list[float]) -> None:
     vector = np.asarray(values, dtype=np.float32)

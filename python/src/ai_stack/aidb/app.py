@@ -20,6 +20,7 @@ from ai_stack.aidb.errors import ModelMismatch, StoredVectorsOfAnotherModel
 from ai_stack.aidb.import_worker import ImportWorker
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
+from ai_stack.aidb.lexicon import Lexicon
 from ai_stack.aidb.migrate import load_migrations, migrate
 from ai_stack.aidb.resources import (
     DATABASE,
@@ -142,7 +143,8 @@ class _Parts:
             timeout=EMBED_ATTEMPTS * settings.embeddings_timeout,
         )
         app[EMBEDDER] = embedder
-        app[SEARCHING] = Searching(ChunkSearch(app[DATABASE]), app[EMBEDDINGS])
+        lexicon = Lexicon(app[DATABASE])
+        app[SEARCHING] = Searching(ChunkSearch(app[DATABASE]), lexicon, app[EMBEDDINGS], self._service.metrics)
         executor = ThreadPoolExecutor(CHUNKING_THREADS, thread_name_prefix="chunking")
         app[INGESTION] = Ingestion(
             app[DOCUMENTS],
@@ -163,7 +165,7 @@ class _Parts:
             keep=timedelta(seconds=settings.job_retention),
         )
         try:
-            async with embedder.running(), imports.running():
+            async with embedder.running(), imports.running(), lexicon.running():
                 yield
         finally:
             executor.shutdown(wait=False, cancel_futures=True)

@@ -33,6 +33,8 @@ def connection_arguments(settings: AidbSettings) -> dict[str, Any]:
         "hnsw.ef_search": str(settings.hnsw_ef_search),
         # Goes on until the limit is reached when a filter takes rows away (pgvector 0.8, "Iterative Index Scans").
         "hnsw.iterative_scan": "strict_order",
+        # Words with two letters swapped have few trigrams in common; they are compared letter by letter afterwards.
+        "pg_trgm.similarity_threshold": "0.15",
     }
     arguments: dict[str, Any] = {
         "host": settings.postgres_host,

@@ -38,7 +38,7 @@ async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Respons
     tags=("search",),
 )
 async def search_vectors(request: web.Request, body: schemas.VectorSearchRequest) -> schemas.SearchResult:
-    """Scores are cosine similarities. Answers 503 when there is no vector to search with."""
+    """Scores are cosine similarities, `total` counts at most 100. Answers 503 without a vector to search with."""
     return await request.app[SEARCHING].by_vector(body)
 
 
@@ -53,8 +53,9 @@ async def search_vectors(request: web.Request, body: schemas.VectorSearchRequest
     tags=("search",),
 )
 async def search(request: web.Request, body: schemas.SearchRequest) -> schemas.SearchResult:
-    """Scores are fused ranks, 1 for what is first in every list. `total` counts the fused list, which is bounded.
-    Without a vector to search with, a hybrid search uses keywords alone and says `degraded`."""
+    """Scores are from 0 to 1: relevance by keywords and by meaning, each relative to the best. Without a vector to
+    search with, a hybrid search uses keywords alone and says `degraded`. `total` counts what both lists hold, at most
+    100 each."""
     return await request.app[SEARCHING].by_rank(body)
 
 

@@ -2,15 +2,20 @@
 
 import time
 
+from ai_stack.aidb import presenting
 from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.errors import ModelMismatch
-from ai_stack.aidb.search import ChunkSearch, Hit, Page
-from ai_stack.aidb.search_schemas import SearchHit, SearchRequest, SearchResult, VectorSearchRequest
+from ai_stack.aidb.lexicon import Lexicon, Wanted
+from ai_stack.aidb.search import ChunkSearch, Page, Range
+from ai_stack.aidb.search_schemas import SearchRequest, SearchResult, VectorSearchRequest
 from ai_stack.aidb.vectors import Vectors, to_vectors
 from ai_stack.service.errors import BadRequest
 from ai_stack.service.logs import get_logger
+from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.resilience import DependencyError
 from ai_stack.service.tracing import span
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 log = get_logger(__name__)
 
@@ -20,12 +25,23 @@ class Searching:
 
     Args:
         chunks: finds them.
+        lexicon: knows the words.
         embeddings: makes the vectors of queries.
+        metrics: gets how long searches take and what became of them.
     """
 
-    def __init__(self, chunks: ChunkSearch, embeddings: Embeddings) -> None:
+    def __init__(self, chunks: ChunkSearch, lexicon: Lexicon, embeddings: Embeddings, metrics: ServiceMetrics) -> None:
         self._chunks = chunks
+        self._lexicon = lexicon
         self._embeddings = embeddings
+        self._seconds = metrics.histogram(
+            "aidb_search_seconds", "Seconds that searches took, the query's vector included.", SECONDS
+        )
+        self._empty = metrics.counter("aidb_searches_empty_total", "Searches whose first page was empty.")
+        self._degraded = metrics.counter("aidb_searches_degraded_total", "Hybrid searches that had no vector.")
+        self._degraded.add({}, 0)
+        for mode in ("vector", "keyword", "hybrid"):
+            self._empty.add({"mode": mode}, 0)
 
     async def by_vector(self, request: VectorSearchRequest) -> SearchResult:
         """Search by meaning alone.
@@ -41,15 +57,9 @@ class Searching:
             project=request.project or "",
             embedding_supplied=request.embedding is not None,
         ):
-            vector = await self._vector(request.query, request.embedding)
-            page = await self._chunks.by_vector(
-                vector,
-                project=request.project,
-                limit=request.limit,
-                offset=request.offset,
-                min_score=request.min_score,
-            )
-        return _result(page, request, started, mode="vector", degraded=False)
+            wanted = None if request.query is None else await self._lexicon.look_up(request.query)
+            page = await self._near(request, wanted)
+        return self._result(request, page, wanted, started, mode="vector", degraded=False)
 
     async def by_rank(self, request: SearchRequest) -> SearchResult:
         """Search by keywords, meaning, or both. A hybrid search goes on without vectors where there are none.
@@ -67,65 +77,59 @@ class Searching:
             project=request.project or "",
             embedding_supplied=request.embedding is not None,
         ):
-            if request.mode != "keyword":
-                try:
-                    vector = await self._vector(request.query, request.embedding)
-                except (ModelMismatch, DependencyError) as error:
-                    if request.mode == "vector":
-                        raise
-                    degraded = True
-                    log.warning("search.degraded", reason=str(error))
-            page = await self._chunks.by_rank(
-                None if request.mode == "vector" else request.query,
-                vector,
-                project=request.project,
-                limit=request.limit,
-                offset=request.offset,
-            )
-        return _result(page, request, started, mode=request.mode, degraded=degraded)
+            wanted = await self._lexicon.look_up(request.query)
+            if request.mode == "vector":
+                page = await self._near(request, wanted)
+            else:
+                if request.mode == "hybrid":
+                    try:
+                        vector = await self._vector(request)
+                    except (ModelMismatch, DependencyError) as error:
+                        degraded = True
+                        self._degraded.inc({})
+                        log.warning("search.degraded", reason=str(error))
+                page = await self._chunks.by_rank(
+                    wanted, vector, request.filters, _range(request), constraint=await self._constraint(request)
+                )
+        return self._result(request, page, wanted, started, mode=request.mode, degraded=degraded)
 
-    async def _vector(self, query: str | None, embedding: list[float] | None) -> Vectors:
-        if embedding is None:
-            assert query is not None
-            return await self._embeddings.embed_query(query)
+    async def _near(self, request: SearchRequest | VectorSearchRequest, wanted: Wanted | None) -> Page:
+        vector = await self._vector(request)
+        constraint = await self._constraint(request)
+        return await self._chunks.by_vector(vector, wanted, request.filters, _range(request), constraint=constraint)
+
+    async def _constraint(self, request: SearchRequest | VectorSearchRequest) -> str | None:
+        if request.syntax == "plain" or request.query is None:
+            return None
+        return await self._chunks.constraint(request.query)
+
+    async def _vector(self, request: SearchRequest | VectorSearchRequest) -> Vectors:
+        if request.embedding is None:
+            assert request.query is not None
+            return await self._embeddings.embed_query(request.query)
         try:
-            vector: Vectors = to_vectors([embedding], count=1)[0]
+            vector: Vectors = to_vectors([request.embedding], count=1)[0]
         except ValueError as error:
             raise BadRequest(f"embedding: {error}") from None
         self._embeddings.require_no_conflict()
         return vector
 
+    def _result(
+        self,
+        request: SearchRequest | VectorSearchRequest,
+        page: Page,
+        wanted: Wanted | None,
+        started: float,
+        *,
+        mode: str,
+        degraded: bool,
+    ) -> SearchResult:
+        seconds = time.perf_counter() - started
+        self._seconds.observe({"mode": mode}, seconds)
+        if not page.hits and not request.offset:
+            self._empty.inc({"mode": mode})
+        return presenting.result(request, page, wanted, seconds=seconds, mode=mode, degraded=degraded)
 
-def _result(
-    page: Page, request: VectorSearchRequest | SearchRequest, started: float, *, mode: str, degraded: bool
-) -> SearchResult:
-    return SearchResult.model_validate(
-        {
-            "results": [_hit(hit) for hit in page.hits],
-            "total": page.total,
-            "offset": request.offset,
-            "limit": request.limit,
-            "has_more": request.offset + len(page.hits) < page.total,
-            "query_time_ms": round((time.perf_counter() - started) * 1000, 3),
-            "mode": mode,
-            "degraded": degraded,
-        }
-    )
 
-
-def _hit(hit: Hit) -> SearchHit:
-    return SearchHit(
-        id=hit.id,
-        document_id=hit.document_id,
-        chunk_id=hit.id,
-        position=hit.position,
-        project=hit.project,
-        path=hit.path,
-        relative_path=hit.path,
-        title=hit.title,
-        heading=hit.heading,
-        content=hit.content,
-        score=round(hit.score, 6),
-        distance=hit.distance,
-        metadata=hit.metadata,
-    )
+def _range(request: SearchRequest | VectorSearchRequest) -> Range:
+    return Range(request.limit, request.offset, request.min_score)
