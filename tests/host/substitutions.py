@@ -1,0 +1,43 @@
+"""What differs from NixOS on these machines: one list for the machines, their output and the documentation."""
+
+from typing import Any
+
+#: Packages of this repository, and data of nixpkgs, by where the root has them. All others are Debian's programs.
+FROM_OPT = {
+    "ai-stack": "/opt/ai-stack",
+    "all-MiniLM-L6-v2": "/opt/model",
+    "all-MiniLM-L6-v2-onnx": "/opt/model-onnx",
+    "ai-stack-docs-sources": "/opt/documentation",
+    "nixos-modules": "/opt/nixos-modules",
+}
+
+#: Packages that Debian has not, and their units.
+ABSENT = {
+    "qdrant": "qdrant.service",
+    "grafana": "grafana.service",
+    "jaeger": "ai-stack-jaeger.service",
+}
+UNITS_ABSENT = frozenset(ABSENT.values())
+
+#: Settings that are added, by name of the file in the store.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "ai-stack-hybrid-coordinator.json": {"qdrant_path": "/var/lib/ai-stack/hybrid-coordinator/qdrant"},
+}
+
+#: What differs, and by what it is replaced, for readers.
+TABLE: tuple[tuple[str, str], ...] = (
+    ("kernel, network card, disk", "of the machine that runs the tests: namespaces, a bridge, an overlay"),
+    ("systemd of NixOS", "systemd of Debian 13; unit files, drop-ins and enablement as NixOS renders them"),
+    ("packages of nixpkgs", "Debian's programs, where the store paths would be; versions differ"),
+    ("our Python package and its dependencies", "the same code, installed by pip from requirements.lock"),
+    ("activation of NixOS", "users, groups, /etc and directories written by tests/host/install.py"),
+    ("documentation of Nix and NixOS", "documentation of this repository, as sources of nixos-docs"),
+    ("Qdrant server", "Qdrant's local mode inside hybrid-coordinator (setting qdrant_path)"),
+    ("Grafana, Jaeger", "not there: their units are left out"),
+)
+
+
+def describe() -> str:
+    """Return the table as lines of text."""
+    width = max(len(what) for what, _ in TABLE)
+    return "\n".join(f"{what:<{width}}  {instead}" for what, instead in TABLE)
