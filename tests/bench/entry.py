@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 BENCHMARKS = {
+    "hybrid-coordinator": "bench.coordinator",
     "embeddings": "bench.embeddings",
 }
 

@@ -14,7 +14,7 @@ from .fakes import AIDB_TEXT, DOCS_TEXT, FakeService, Mode, Others
 
 QUESTION = "How do I open a port in the firewall?"
 DEADLINE = 1.0
-# How much later an answer may come is measured by `scripts/bench coordinator`; here it has to come at all.
+# How much later an answer may come is measured by `scripts/bench hybrid-coordinator`; here it has to come at all.
 AT_ALL = 60.0
 
 FAILURES: list[Mode] = ["hang", "error", "not_json", "wrong_shape", "empty", "cut_off", "refuses_key"]
