@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,17 @@ CODE = ("tests/host/build-code.sh", "python/pyproject.toml", "python/src/**/*", 
 KEPT = 2
 
 
+# What boot.sh, network.py and overlay() ask of the kernel.
+_TRIAL = """
+mkdir lower upper work merged groups
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged
+mount -t proc proc merged
+mount -t cgroup2 cgroup2 groups
+ip link add switch type bridge
+ip link add one type veth peer name other
+"""
+
+
 def cache_directory() -> Path:
     """Return where roots are kept (XDG Base Directory Specification)."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -43,11 +55,22 @@ def missing() -> str | None:
     absent = [program for program in programs if shutil.which(program) is None]
     if absent:
         return f"not installed: {', '.join(absent)}"
-    if "overlay" not in Path("/proc/filesystems").read_text():
-        return "the kernel has no overlay file system"
     if not Path("/sys/fs/cgroup").is_mount():
         return "no control groups at /sys/fs/cgroup"
-    return None
+    return _missing_of_the_kernel()
+
+
+def _missing_of_the_kernel() -> str | None:
+    cache_directory().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache_directory()) as place:
+        tried = subprocess.run(
+            ["unshare", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--pid", "--fork", "sh", "-ec", _TRIAL],
+            cwd=place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return f"the kernel or its guard refuses: {tried.stderr.strip()}" if tried.returncode else None
 
 
 def layers() -> list[Path]:
