@@ -17,6 +17,7 @@ STYLE = """
 body { max-width: 48rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif; }
 pre { overflow-x: auto; padding: .75rem 1rem; border: 1px solid #8884; border-radius: .4rem; }
 code { font: .9em ui-monospace, monospace; }
+img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid #8886; padding: .25rem .6rem; text-align: left; vertical-align: top; }
 """
