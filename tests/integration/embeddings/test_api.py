@@ -162,7 +162,8 @@ async def test_a_bad_request_gets_400_that_names_the_field(embeddings: Api, body
     [
         ({}, "input: Field required"),
         ({"input": ["a", ""]}, "input.1: must not be blank"),
-        ({"input": [[1, 2]]}, "input"),
+        ({"input": [[1, 2]]}, "input: numbers of tokens belong to another model's tokenizer: send text (langchain"),
+        ({"input": [1, 2]}, "input: numbers of tokens belong to another model's tokenizer: send text (langchain"),
         ({"input": "a", "encoding_format": "int8"}, "encoding_format"),
         ({"input": "a", "dimensions": 256}, "dimensions: this model has 384"),
     ],

@@ -6,7 +6,7 @@ embeddings", "List models").
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from ai_stack.service.endpoint import RequestModel
 
@@ -91,6 +91,17 @@ class OpenAIEmbeddingsRequest(RequestModel):
     user: str | None = Field(default=None, description="Not looked at.")
     truncate: bool = Field(default=True, description="Cut texts that are longer than the model reads; false: 422.")
     prompt_name: str | None = Field(default=None, description=_PROMPT)
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _is_text(cls, given: object) -> object:
+        """Tell the remedy to clients that tokenize by themselves, as langchain's `OpenAIEmbeddings` does by default."""
+        if isinstance(given, list) and given and isinstance(given[0], int | list):
+            raise ValueError(
+                "numbers of tokens belong to another model's tokenizer: send text "
+                "(langchain's OpenAIEmbeddings: check_embedding_ctx_length=False)"
+            )
+        return given
 
 
 class OpenAIEmbedding(BaseModel):
