@@ -56,7 +56,7 @@ async def measure(
                 async with session.post(server.url, json=server.body(texts)) as response:
                     await response.read()
                     failures += response.status != 200
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 failures += 1
             latencies.append(time.perf_counter() - sent)
 
