@@ -93,6 +93,10 @@ in
         queries = [ (query "aidb_embedding_backlog_chunks" "chunks") ];
       }
       {
+        title = "Chunks without vector of the next model";
+        queries = [ (query "aidb_reembedding_chunks" "chunks") ];
+      }
+      {
         title = "Lines of imports that wait";
         queries = [ (query "aidb_import_lines_waiting" "lines") ];
       }

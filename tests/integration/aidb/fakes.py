@@ -12,11 +12,15 @@ from aiohttp import web
 from ai_stack.aidb.vectors import DIMENSION
 
 
-def vector_of(text: str) -> npt.NDArray[np.float32]:
-    """Return a unit vector: each word adds a direction of its own, so texts with words in common are near."""
+def vector_of(text: str, model: str = "fake-model") -> npt.NDArray[np.float32]:
+    """Return a unit vector: each word adds a direction of its own, so texts with words in common are near.
+
+    The same text by two models has nothing in common.
+    """
     total = np.zeros(DIMENSION)
+    salt = "" if model == "fake-model" else model
     for word in re.findall(r"\w+", text.lower()) or ["-"]:
-        seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+        seed = int.from_bytes(hashlib.sha256(f"{salt}{word}".encode()).digest()[:8], "big")
         total += np.random.default_rng(seed).standard_normal(DIMENSION)
     return (total / np.linalg.norm(total)).astype(np.float32)
 
@@ -32,6 +36,7 @@ class FakeEmbeddings:
         status: answered by `/embed` instead of vectors, when set.
         zero: answer zero vectors.
         hold: `/embed` waits for this event.
+        allow: so many requests do not wait for it.
     """
 
     def __init__(self) -> None:
@@ -42,6 +47,7 @@ class FakeEmbeddings:
         self.refuse: Callable[[str], bool] = lambda _text: False
         self.status: int | None = None
         self.zero = False
+        self.allow = 0
         self.hold = asyncio.Event()
         self.hold.set()
         self._port = 0
@@ -75,7 +81,8 @@ class FakeEmbeddings:
     async def _embed(self, request: web.Request) -> web.Response:
         texts = (await request.json())["inputs"]
         self.requests += 1
-        await self.hold.wait()
+        if self.requests > self.allow:
+            await self.hold.wait()
         if self.status is not None:
             return web.json_response({"error": "no"}, status=self.status)
         if any(self.refuse(text) for text in texts):
@@ -83,4 +90,4 @@ class FakeEmbeddings:
         self.texts += texts
         if self.zero:
             return web.json_response([[0.0] * DIMENSION for _ in texts])
-        return web.json_response([vector_of(text).tolist() for text in texts])
+        return web.json_response([vector_of(text, self.model).tolist() for text in texts])

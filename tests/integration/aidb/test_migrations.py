@@ -13,6 +13,7 @@ from ai_stack.aidb.connecting import first_connection
 from ai_stack.aidb.database import Connection
 from ai_stack.aidb.errors import SchemaError
 from ai_stack.aidb.migrate import Migration, load_migrations, migrate
+from ai_stack.aidb.schema_command import change_schema
 from ai_stack.aidb.settings import AidbSettings
 from ai_stack.local.postgres import ConnectionParameters
 from support.stores import PostgresFixture
@@ -133,3 +134,17 @@ async def test_a_database_without_pgvector_gets_it_where_the_role_may(postgres: 
         else:
             with pytest.raises(SchemaError, match="CREATE EXTENSION vector"):
                 await migrate(connection, ALL)
+
+
+async def test_the_command_shows_and_changes_the_schema(store: ConnectionParameters) -> None:
+    settings = AidbSettings(**settings_for(store, auth="disabled"))
+
+    assert (await change_schema(settings, ALL, "status", None))["version"] == 0
+    assert (await change_schema(settings, ALL, "up", 1))["version"] == 1
+    assert (await change_schema(settings, ALL, "up", None))["version"] == len(ALL)
+    found = await change_schema(settings, ALL, "down", 1)
+    assert [one["applied"] for one in found["migrations"]] == [True, *(False for _ in ALL[1:])]
+    for action, target in (("up", 0), ("down", 2), ("up", 99)):
+        with pytest.raises(ValueError, match="schema"):
+            await change_schema(settings, ALL, action, target)
+    assert (await change_schema(settings, ALL, "status", None))["version"] == 1

@@ -134,3 +134,40 @@ async def test_an_error_of_a_service_is_one_error_with_its_id(fake: FakeStack, c
             LocalError, match=r"aidb answered 500 to POST /documents/batch: internal error \(error id abc\)"
         ):
             await ingest(client, corpus, "default")
+
+
+async def test_documents_that_are_no_longer_in_the_directory_are_deleted_when_asked(
+    fake: FakeStack, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(fake)
+    monkeypatch.setattr(ingest_module, "LIST_PAGE", 2)
+    stored = [{"id": 1, "path": "00.md"}, {"id": 2, "path": "gone.md"}, {"id": 3, "path": "broken.md"}]
+
+    async def listing(request: web.Request) -> web.Response:
+        assert request.query["project"] == "a b"
+        after = int(request.query["after"])
+        page = [document for document in stored if int(str(document["id"])) > after][:2]
+        return web.json_response({"documents": page, "next": page[-1]["id"] if page[-1]["id"] != 3 else None})
+
+    async def delete(_: web.Request) -> web.Response:
+        return web.json_response({"status": "deleted", "id": 2})
+
+    fake.routes |= {"GET /documents": listing, "DELETE /documents/2": delete}
+    async with connected(fake.state) as client:
+        report = await ingest(client, corpus, "a b", delete_missing=True)
+
+    assert report.deleted == 1
+    assert [name for name, _ in fake.requests if name.startswith("DELETE")] == ["DELETE /documents/2"]
+    assert report.as_dict() | {"seconds": 0} == {
+        "found": 41,
+        "stored": 40,
+        "created": 40,
+        "updated": 0,
+        "unchanged": 0,
+        "deleted": 1,
+        "chunks": 120,
+        "new_chunks": 120,
+        "practices": 0,
+        "seconds": 0,
+        "skipped": [{"path": "broken.md", "reason": "not UTF-8"}],
+    }

@@ -22,6 +22,9 @@ from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.lexicon import Lexicon
 from ai_stack.aidb.migrate import load_migrations, migrate
+from ai_stack.aidb.model_change import ModelChange
+from ai_stack.aidb.model_client import ModelClient
+from ai_stack.aidb.reembedder import Reembedder
 from ai_stack.aidb.resources import (
     DATABASE,
     DOCUMENTS,
@@ -30,6 +33,8 @@ from ai_stack.aidb.resources import (
     IMPORTS,
     INGESTION,
     JOBS,
+    MODEL_CHANGE,
+    REEMBEDDER,
     SEARCHING,
     SETTINGS,
 )
@@ -78,10 +83,10 @@ class _Parts:
         self._service = service
         self._settings = settings
         self._postgres_guard = database.create_guard(settings, service.guards)
-        self._embeddings_guard = service.guards.create(
-            "embeddings",
-            Policy(timeout=settings.embeddings_timeout, attempts=EMBED_ATTEMPTS, reset_timeout=2.0),
-        )
+        policy = Policy(timeout=settings.embeddings_timeout, attempts=EMBED_ATTEMPTS, reset_timeout=2.0)
+        self._embeddings_guard = service.guards.create("embeddings", policy)
+        self._next_guard = service.guards.create("embeddings_next", policy) if settings.embeddings_next_url else None
+        self._next: ModelClient | None = None
         self._redis_guard = cache.create_guard(service.guards) if settings.redis_url else None
         self._pgvector: str | None = None
         self._migrations = load_migrations()
@@ -108,19 +113,24 @@ class _Parts:
         settings = self._settings
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(client_session())
-            client = ServiceClient(
-                name="embeddings",
-                base_url=settings.embeddings_url,
-                session=session,
-                guard=self._embeddings_guard,
-                api_key=settings.upstream_api_key,
-            )
+
+            def client(name: str, url: str, guard: Guard) -> ModelClient:
+                key = settings.upstream_api_key
+                return ModelClient(
+                    ServiceClient(name=name, base_url=url, session=session, guard=guard, api_key=key),
+                    batch_size=settings.embed_batch_size,
+                    timeout=settings.embeddings_timeout,
+                    info_timeout=settings.search_embed_timeout,
+                )
+
+            clients = [client("embeddings", settings.embeddings_url, self._embeddings_guard)]
+            if settings.embeddings_next_url is not None and self._next_guard is not None:
+                self._next = client("embeddings_next", settings.embeddings_next_url, self._next_guard)
+                clients.append(self._next)
             vectors = Embeddings(
-                client,
+                clients,
                 app[DATABASE],
                 await stack.enter_async_context(self._cache()),
-                batch_size=settings.embed_batch_size,
-                timeout=settings.embeddings_timeout,
                 query_timeout=settings.search_embed_timeout,
             )
             await _refuse_other_model(vectors)
@@ -164,8 +174,19 @@ class _Parts:
             timeout=settings.postgres_write_timeout,
             keep=timedelta(seconds=settings.job_retention),
         )
+        change = app[MODEL_CHANGE] = ModelChange(
+            app[DATABASE], app[JOBS], self._next, write_timeout=settings.postgres_write_timeout
+        )
+        reembedder = app[REEMBEDDER] = Reembedder(
+            app[DATABASE],
+            change,
+            self._next,
+            self._service.metrics,
+            batch_size=settings.embed_batch_size,
+            timeout=EMBED_ATTEMPTS * settings.embeddings_timeout,
+        )
         try:
-            async with embedder.running(), imports.running(), lexicon.running():
+            async with embedder.running(), imports.running(), reembedder.running(), lexicon.running():
                 yield
         finally:
             executor.shutdown(wait=False, cancel_futures=True)

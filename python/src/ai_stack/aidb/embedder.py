@@ -32,7 +32,7 @@ HEARTBEAT = 10.0
 #: Share of a chunk's size limit that its heading may take in the text that is embedded.
 HEADING_TOKENS = 40
 #: Answers that mean: this text cannot be embedded.
-_ABOUT_CONTENT = frozenset({400, 413, 422})
+ABOUT_CONTENT = frozenset({400, 413, 422})
 
 log = get_logger(__name__)
 
@@ -83,7 +83,6 @@ class Embedder:
         self._work_exists = asyncio.Event()
         self._waiters: set[_Waiter] = set()
         self._failing = False
-        self._identity_stored = False
         self._backlog = metrics.gauge("aidb_embedding_backlog_chunks", "Chunks that wait for their vector.")
         self._embedded = metrics.counter("aidb_chunks_embedded_total", "Chunks that got a vector.")
 
@@ -186,7 +185,6 @@ class Embedder:
 
         # Longer than the work inside can take, so that a slow model does not count as a failure of PostgreSQL.
         claimed = await self._database.transaction(work, timeout=self._timeout + 30.0)
-        self._identity_stored = self._identity_stored or bool(touched)
         if claimed:
             self._recovered()
             for waiter in self._waiters:
@@ -207,7 +205,7 @@ class Embedder:
         try:
             vectors, model = await self._embeddings.embed_texts(texts)
         except RemoteError as error:
-            if error.status not in _ABOUT_CONTENT:
+            if error.status not in ABOUT_CONTENT:
                 raise
             if len(chunks) == 1:
                 log.error("embedder.chunk_refused", chunk_id=chunks[0].chunk_id, reason=error.error)
@@ -215,10 +213,11 @@ class Embedder:
             middle = len(chunks) // 2
             refused = await self._embed_chunks(connection, chunks[:middle])
             return refused | await self._embed_chunks(connection, chunks[middle:])
-        if not self._identity_stored:
-            stored = await claim_identity(connection, model)
-            if conflict := model.conflict(stored):
-                raise ModelMismatch(conflict)
+        # In the transaction that stores them: the stored model may have changed since they were asked for.
+        stored = await claim_identity(connection, model)
+        if conflict := model.conflict(stored):
+            self._embeddings.believe(stored)
+            raise ModelMismatch(conflict)
         await connection.fetch(_STORE, _vector_arrays(chunks, vectors))
         self._embedded.add({}, len(chunks))
         return {}
@@ -247,7 +246,8 @@ def _vector_arrays(chunks: Sequence[_Claimed], vectors: Vectors) -> dict[str, li
 
 _CLAIM = """
     WITH claimed AS (
-        SELECT chunk_id FROM embedding_queue WHERE error IS NULL
+        SELECT chunk_id FROM embedding_queue
+        WHERE error IS NULL AND NOT EXISTS (SELECT FROM model_change WHERE complete)
         ORDER BY chunk_id LIMIT %s FOR UPDATE SKIP LOCKED)
     SELECT q.chunk_id, c.document_id, c.heading, c.content
     FROM claimed q LEFT JOIN chunks c ON c.id = q.chunk_id ORDER BY q.chunk_id"""

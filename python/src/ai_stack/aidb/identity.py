@@ -10,6 +10,12 @@ from typing import Any, Self
 from ai_stack.aidb.database import Connection, Database, Row
 from ai_stack.aidb.vectors import DIMENSION
 
+#: What an operator does about another model.
+CHANGE_HINT = (
+    "to change the model, run the old one at embeddings_url and the new one at embeddings_next_url, then:"
+    " curl -X POST -H 'X-API-Key: …' http://127.0.0.1:8091/model/change"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -47,7 +53,7 @@ class ModelIdentity:
     def conflict(self, stored: "ModelIdentity | None") -> str | None:
         """Say why vectors of this model must not be used beside those of the `stored` one; None when they may."""
         if stored is not None and stored != self:
-            return f"the embeddings service runs {self}, but the stored vectors were made by {stored}"
+            return f"the embeddings service runs {self}, but the stored vectors were made by {stored}; {CHANGE_HINT}"
         if self.dimension != DIMENSION:
             return f"the embeddings service runs {self}, but the database holds vectors of dimension {DIMENSION}"
         return None

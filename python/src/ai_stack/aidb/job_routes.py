@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from ai_stack.aidb import job_schemas as schemas
 from ai_stack.aidb.import_reader import read_groups
 from ai_stack.aidb.jobs import FINISHED, Job, JobStore, State
-from ai_stack.aidb.resources import IMPORTS, JOBS, SETTINGS
+from ai_stack.aidb.resources import IMPORTS, JOBS, MODEL_CHANGE, REEMBEDDER, SETTINGS
 from ai_stack.service.endpoint import CONTENT_ENCODINGS, endpoint
 from ai_stack.service.errors import Conflict, NotFound, Unprocessable, UnsupportedMediaType
 from ai_stack.service.logs import get_logger
@@ -65,6 +65,25 @@ async def import_documents(request: web.Request) -> schemas.JobBody:
         await asyncio.shield(asyncio.create_task(_forget(jobs, job_id)))
         raise
     request.app[IMPORTS].wake()
+    return job_body(job)
+
+
+@endpoint(
+    "POST",
+    "/model/change",
+    scope="admin",
+    rate="ingest",
+    response=schemas.JobBody,
+    response_status=202,
+    errors=(409, 503),
+    summary="Change the model",
+    tags=("jobs",),
+)
+async def change_model(request: web.Request) -> schemas.JobBody:
+    """Begins to embed all chunks by the model at `embeddings_next_url` and answers with the job. When all are done, the
+    new vectors take the place of the old ones at once."""
+    job = await request.app[MODEL_CHANGE].begin()
+    request.app[REEMBEDDER].wake()
     return job_body(job)
 
 
@@ -256,11 +275,13 @@ async def _change(request: web.Request, job_id: int, source: tuple[State, ...], 
     if job.state != target and not await request.app[JOBS].change_state(job_id, source, target):
         raise Conflict(f"the job is {(await _job(request, job_id)).state}")
     request.app[IMPORTS].wake()
+    request.app[REEMBEDDER].wake()
     return await _detail(request, job_id)
 
 
 ROUTES = (
     import_documents,
+    change_model,
     list_jobs,
     show_job,
     show_items,

@@ -293,4 +293,4 @@ _ADVANCE = """
         finished_at = CASE WHEN state = 'running' AND done + %(n)s >= total THEN now() ELSE finished_at END,
         state = CASE WHEN state <> 'running' OR done + %(n)s < total THEN state
                      WHEN refused + %(refused)s > 0 THEN 'failed' ELSE 'succeeded' END
-    WHERE id = %(job)s"""
+    WHERE id = %(job)s AND kind = 'import'"""

@@ -9,6 +9,8 @@ from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.import_worker import ImportWorker
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
+from ai_stack.aidb.model_change import ModelChange
+from ai_stack.aidb.reembedder import Reembedder
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
 
@@ -21,3 +23,5 @@ SEARCHING = web.AppKey("searching", Searching)
 JOBS = web.AppKey("jobs", JobStore)
 IMPORTS = web.AppKey("imports", ImportWorker)
 SETTINGS = web.AppKey("settings", AidbSettings)
+MODEL_CHANGE = web.AppKey("model_change", ModelChange)
+REEMBEDDER = web.AppKey("reembedder", Reembedder)

@@ -21,7 +21,7 @@ from ai_stack.service.endpoint import endpoint, json_response
 async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Response:
     """With the model of the stored vectors."""
     embeddings: Embeddings = request.app[EMBEDDINGS]
-    vectors, model = await embeddings.embed_texts(body.texts)
+    vectors, model = await embeddings.consistently(lambda: embeddings.embed_texts(body.texts))
     return json_response(
         {"model": model.name, "revision": model.revision, "dimension": model.dimension, "embeddings": vectors}
     )
@@ -39,7 +39,7 @@ async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Respons
 )
 async def search_vectors(request: web.Request, body: schemas.VectorSearchRequest) -> schemas.SearchResult:
     """Scores are cosine similarities, `total` counts at most 100. Answers 503 without a vector to search with."""
-    return await request.app[SEARCHING].by_vector(body)
+    return await request.app[EMBEDDINGS].consistently(lambda: request.app[SEARCHING].by_vector(body))
 
 
 @endpoint(
@@ -56,7 +56,7 @@ async def search(request: web.Request, body: schemas.SearchRequest) -> schemas.S
     """Scores are from 0 to 1: relevance by keywords and by meaning, each relative to the best. Without a vector to
     search with, a hybrid search uses keywords alone and says `degraded`. `total` counts what both lists hold, at most
     100 each."""
-    return await request.app[SEARCHING].by_rank(body)
+    return await request.app[EMBEDDINGS].consistently(lambda: request.app[SEARCHING].by_rank(body))
 
 
 ROUTES = (embed, search_vectors, search)

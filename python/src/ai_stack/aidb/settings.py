@@ -24,6 +24,9 @@ class AidbSettings(ServiceSettings):
     postgres_start_timeout: float = Field(default=60.0, gt=0, description="Seconds to wait for the server at start.")
 
     embeddings_url: str = Field(default="http://127.0.0.1:8081", description="Address of the embeddings service.")
+    embeddings_next_url: str | None = Field(
+        default=None, description="Address of the service that runs the next model, while the model is being changed."
+    )
     embeddings_timeout: float = Field(default=10.0, gt=0, description="Seconds that one batch of texts may take.")
     search_embed_timeout: float = Field(
         default=3.0, gt=0, description="Seconds that a search waits for the vector of its query."

@@ -256,5 +256,7 @@ _INSERT_CHUNKS = """
             %(hashes)s::text[], %(tokens)s::integer[], %(characters)s::integer[]
         ) AS new (document_id, position, heading, content, content_hash, token_count, char_count)
         RETURNING id
-    )
+    ),
+    for_the_next_model AS (
+        INSERT INTO reembedding_queue (chunk_id) SELECT id FROM inserted WHERE EXISTS (SELECT FROM model_change))
     INSERT INTO embedding_queue (chunk_id) SELECT id FROM inserted"""

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from ai_stack.cli.client import StackClient
 from ai_stack.cli.corpus import Document, Skipped, batches, best_practices, find_documents, read_document
@@ -16,6 +17,7 @@ BATCH_DOCUMENTS = 16
 BATCH_BYTES = 256 * 1024
 IN_FLIGHT = 3
 POLL_SECONDS = 0.2
+LIST_PAGE = 500
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Report:
         pending: chunks that still wait for their vectors.
         skipped: files that were not sent or were refused, with the reason.
         practices: best practices stored.
+        deleted: documents that were stored before and are in the directory no more.
         seconds: how long it took, the vectors included.
     """
 
@@ -40,6 +43,7 @@ class Report:
     pending: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     practices: int = 0
+    deleted: int = 0
     seconds: float = 0.0
 
     @property
@@ -51,6 +55,20 @@ class Report:
     def stored(self) -> int:
         """Documents that are stored now."""
         return sum(self.outcomes.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for other programs."""
+        return {
+            "found": self.found,
+            "stored": self.stored,
+            **{name: self.outcomes[name] for name in ("created", "updated", "unchanged")},
+            "deleted": self.deleted,
+            "chunks": self.chunks,
+            "new_chunks": self.new_chunks,
+            "practices": self.practices,
+            "seconds": round(self.seconds, 3),
+            "skipped": [{"path": item.path, "reason": item.reason} for item in self.skipped],
+        }
 
     def add(self, results: Sequence[dict[str, Any]]) -> None:
         """Count the results of a batch."""
@@ -65,17 +83,24 @@ class Report:
 
 
 async def ingest(
-    client: StackClient, corpus: Path, project: str, on_progress: Callable[[Report], None] = lambda _: None
+    client: StackClient,
+    corpus: Path,
+    project: str,
+    on_progress: Callable[[Report], None] = lambda _: None,
+    *,
+    delete_missing: bool = False,
 ) -> Report:
     """Store every document below `corpus` and the best practices beside them, and wait for the vectors.
 
-    A document that is stored already is sent and found unchanged, which costs little.
+    A document that is stored already is sent and found unchanged, which costs little. So what was interrupted goes on
+    when it is repeated.
 
     Args:
         client: the stack.
         corpus: directory of documents.
         project: project the documents belong to.
         on_progress: called as the report changes.
+        delete_missing: delete documents of the project that are not in the directory.
 
     Raises:
         LocalError: the directory holds no documents, or a service does not take them.
@@ -111,12 +136,32 @@ async def ingest(
                 group.create_task(worker(queue))
     except* LocalError as several:
         raise several.exceptions[0] from None
+    if delete_missing:
+        names = {path.relative_to(corpus).as_posix() for path in paths}
+        await delete_all_but(client, project, names, report)
     for item in await asyncio.to_thread(best_practices, corpus):
         await client.call("hybrid-coordinator", "POST", "/collections/best-practices/items", item)
         report.practices += 1
     await wait_for_vectors(client, report, on_progress)
     report.seconds = time.monotonic() - began
     return report
+
+
+async def delete_all_but(client: StackClient, project: str, names: Set[str], report: Report) -> None:
+    """Delete the documents of a project that are not among `names`. A file that was skipped keeps its document.
+
+    Raises:
+        LocalError: aidb does not answer.
+    """
+    after: int | None = 0
+    while after is not None:
+        query = urlencode({"project": project, "limit": LIST_PAGE, "after": after})
+        page = await client.call("aidb", "GET", f"/documents?{query}")
+        for document in page["documents"]:
+            if document["path"] not in names:
+                await client.call("aidb", "DELETE", f"/documents/{document['id']}")
+                report.deleted += 1
+        after = page["next"]
 
 
 async def wait_for_vectors(client: StackClient, report: Report, on_progress: Callable[[Report], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ai_stack.cli import keys, model, nixos_docs, render
+from ai_stack.cli import keys, migrate, model, nixos_docs, render
 from ai_stack.cli import up as foreground
 from ai_stack.cli.backup import backup, restore
 from ai_stack.cli.client import StackClient, connected
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.commands, name="keys")
 app.add_typer(model.commands, name="model")
+app.add_typer(migrate.commands, name="migrate")
 app.add_typer(nixos_docs.commands, name="nixos-docs")
 app.command()(mcp)
 app.command()(doctor)
@@ -105,9 +106,26 @@ def ingest(
     directory: Annotated[Path, typer.Argument(help="Directory of documents.")],
     state: StateOption,
     project: Annotated[str, typer.Option(help="Project that the documents belong to.")] = foreground.PROJECT,
+    delete_missing: Annotated[
+        bool, typer.Option("--delete-missing", help="Delete documents of the project that are not in the directory.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Store a directory of documents in aidb."""
-    with_client(state, lambda client: foreground.fill(client, render.out(), directory.absolute(), project))
+    """Store a directory of documents in aidb. When it is interrupted, the same command goes on."""
+    # Whoever reads JSON gets nothing else on standard output.
+    console = render.errors() if json else render.out()
+    try:
+        report = with_client(
+            state,
+            lambda client: foreground.fill(
+                client, console, directory.absolute(), project, delete_missing=delete_missing
+            ),
+        )
+    except KeyboardInterrupt:
+        render.errors().print("interrupted; what is stored stays: the same command goes on", markup=False)
+        raise
+    if json:
+        print_json(report.as_dict())
 
 
 @app.command()

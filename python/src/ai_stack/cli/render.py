@@ -33,6 +33,8 @@ def show_report(console: Console, report: Report) -> None:
     """What an ingestion has done, and how fast."""
     outcomes = ", ".join(f"{report.outcomes[name]} {name}" for name in ("created", "updated", "unchanged"))
     console.print(f"{report.stored} documents stored ({outcomes}), {report.chunks} chunks", markup=False)
+    if report.deleted:
+        console.print(f"{report.deleted} documents deleted that are in the directory no more")
     if report.practices:
         console.print(f"{report.practices} best practices stored")
     seconds = max(report.seconds, 0.001)

@@ -13,7 +13,7 @@ from rich.console import Console
 from ai_stack.cli import render
 from ai_stack.cli.client import StackClient, connected
 from ai_stack.cli.corpus import find_documents
-from ai_stack.cli.ingest import ingest
+from ai_stack.cli.ingest import Report, ingest
 from ai_stack.cli.progress import StartProgress, ingest_progress
 from ai_stack.local.blueprint import build
 from ai_stack.local.record import StackRecord
@@ -93,7 +93,9 @@ async def _serve(options: UpOptions, hurry: asyncio.Event) -> None:
         await stack.supervisor.wait()
 
 
-async def fill(client: StackClient, console: Console, corpus: Path, project: str = PROJECT) -> None:
+async def fill(
+    client: StackClient, console: Console, corpus: Path, project: str = PROJECT, *, delete_missing: bool = False
+) -> Report:
     """Store a directory of documents and show what came of it.
 
     Raises:
@@ -101,8 +103,9 @@ async def fill(client: StackClient, console: Console, corpus: Path, project: str
     """
     console.print(f"\nStoring the documents in {corpus}", markup=False)
     with ingest_progress(console) as progress:
-        report = await ingest(client, corpus, project, progress)
+        report = await ingest(client, corpus, project, progress, delete_missing=delete_missing)
     render.show_report(console, report)
+    return report
 
 
 async def ask(client: StackClient, console: Console, question: str) -> None:
