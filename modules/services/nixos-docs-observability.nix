@@ -39,6 +39,7 @@ in
         queries = [
           (query "sum by (kind) (rate(nixos_docs_search_seconds_count[5m]))" "{{kind}}")
           (query "sum by (kind) (rate(nixos_docs_degraded_searches_total[5m]))" "{{kind}}, by words alone")
+          (query "sum by (kind) (rate(nixos_docs_quick_searches_total[5m]))" "{{kind}}, the model too busy")
         ];
       }
       {

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
 from ai_stack.nixos_docs.semantic import keeper
+from ai_stack.nixos_docs.semantic.words import MIN_OPTIONS
 from support.embeddings import FakeEmbeddings
 from support.http import Api, Keys
 
@@ -29,7 +31,7 @@ async def embeddings() -> AsyncIterator[tuple[FakeEmbeddings, str]]:
 
 async def vectors(client: Api, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return what `/health` says of the vectors as soon as it holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             state: dict[str, Any] = (await client("GET", "/health")).json["vectors"]
             if holds(state):
@@ -163,3 +165,45 @@ async def test_without_an_embeddings_service_nothing_is_degraded(run_docs: RunDo
     async with run_docs() as client:
         assert (await search(client, "open a port"))["degraded"] is False
         assert (await client("GET", "/health")).json["vectors"]["status"] == "off"
+
+
+def many_options(path: Path) -> Path:
+    """More options than word vectors need to be learned from."""
+    names = {f"services.name{number}.port": number for number in range(MIN_OPTIONS)}
+    options = {name: {"type": "port", "description": f"Port of number {number}."} for name, number in names.items()}
+    path.write_bytes(orjson.dumps(options))
+    return path
+
+
+def words_learned(state: dict[str, Any]) -> bool:
+    return bool(state["words"])
+
+
+async def test_under_load_the_words_of_a_question_do_instead_of_the_model(
+    run_docs: RunDocs, embeddings: tuple[FakeEmbeddings, str], tmp_path: Path
+) -> None:
+    fake, url = embeddings
+    path = many_options(tmp_path / "many.json")
+    async with run_docs(embeddings_url=url, options=path) as client:
+        await vectors(client, words_learned)
+        asked = [f"port of name{number}" for number in range(20)]
+        answers = await asyncio.gather(*(search(client, query, "/options/search") for query in asked))
+        for number, answer in enumerate(answers):
+            assert answer["options"][0]["name"] == f"services.name{number}.port"
+        # Only the first ones, before which none was under way, were worth a run of the model.
+        assert len([text for text in fake.texts if text in asked]) < len(asked)
+        metrics = (await client("GET", "/metrics")).body.decode()
+        assert 'nixos_docs_quick_searches_total{kind="options"}' in metrics
+
+
+async def test_options_are_still_found_with_word_vectors_and_the_embeddings_service_down(
+    run_docs: RunDocs, embeddings: tuple[FakeEmbeddings, str], tmp_path: Path
+) -> None:
+    fake, url = embeddings
+    path = many_options(tmp_path / "many.json")
+    async with run_docs(embeddings_url=url, options=path) as client:
+        await vectors(client, words_learned)
+        fake.status = 503
+        answer = await search(client, "name7 port", "/options/search")
+        assert answer["degraded"] is True
+        assert answer["options"][0]["name"] == "services.name7.port"

@@ -1,8 +1,9 @@
 """Answers of nixos-docs, whatever way they are asked for: over HTTP or by a model's tool call."""
 
+import contextlib
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from typing import TypeVar
 
 from aioprometheus.collectors import Counter, Histogram
@@ -37,6 +38,9 @@ MAX_CHILDREN = 200
 
 _NEAREST = 5
 
+# Searches for options under way beyond which the model is not asked for the vector of another question.
+_AT_LEISURE = 2
+
 log = get_logger(__name__)
 
 
@@ -49,6 +53,7 @@ class Answers:
         cache: of answers.
         seconds: how long searches take, by `kind`.
         degraded: counts searches that went by words alone although they should not have, by `kind`.
+        quick: counts searches under load, for which the model was not asked, by `kind`.
         model_changed: called when the embeddings service is found to run another model than that of the vectors.
     """
 
@@ -60,6 +65,7 @@ class Answers:
         *,
         seconds: Histogram,
         degraded: Counter,
+        quick: Counter,
         model_changed: Callable[[], None],
     ) -> None:
         self._library = library
@@ -67,7 +73,9 @@ class Answers:
         self._cache = cache
         self._seconds = seconds
         self._degraded = degraded
+        self._quick = quick
         self._model_changed = model_changed
+        self._underway = 0
 
     async def search_docs(self, query: str, limit: int, sources: Sequence[str] | None) -> bytes:
         """Return the JSON of a `SearchResponse`.
@@ -109,19 +117,31 @@ class Answers:
         """
         self._require_options()
 
+        # At leisure, the model reads the question. When questions come faster than it can, their words must do.
+        quickly = self._underway >= _AT_LEISURE and self._knows_words() and not self._remembers("options", query, limit)
+
         async def answer() -> tuple[BaseModel, bool]:
-            with span("nixos_docs.search_options", limit=limit):
-                prepared, question, degraded = await self._embed(lambda reader: reader.options.prepare(query))
+            with span("nixos_docs.search_options", limit=limit, quickly=quickly), self._counted():
+                prepared: Query | None = None
+                question: Embedding | None = None
+                degraded = False
+                if not quickly:
+                    prepared, question, degraded = await self._embed(lambda reader: reader.options.prepare(query))
 
                 def job(pool: IndexPool, reader: IndexReader) -> BaseModel:
+                    ready = prepared or reader.options.prepare(query)
                     similarity = _similarity(pool.vectors, question)
-                    outcome = reader.options.search(query, limit=limit, similarity=similarity, prepared=prepared)
+                    if similarity is None and (quickly or degraded):
+                        similarity = _similarity_by_words(pool.vectors, ready)
+                    outcome = reader.options.search(query, limit=limit, similarity=similarity, prepared=ready)
                     rows = reader.options.get([number for number, _ in outcome.hits])
                     return presenting.options(query, outcome, rows, pool.catalogue.release, degraded=degraded)
 
+                if quickly:
+                    self._quick.inc({"kind": "options"})
                 return await self._run(job), degraded
 
-        return await self._answer("options", ("options", query, limit), answer)
+        return await self._answer("options", ("options", query, limit, *(("quickly",) if quickly else ())), answer)
 
     async def search_packages(self, query: str, limit: int) -> bytes:
         """Return the JSON of a `PackageSearchResponse`.
@@ -206,12 +226,30 @@ class Answers:
         if not self._info().options:
             raise NotFound("this index has no options")
 
+    def _key(self, asked: Hashable) -> Hashable:
+        # Answers hold for one index and one set of vectors.
+        pool = self._library.pool()
+        return pool.info.content_digest, pool.vectors.identity if pool.vectors else None, asked
+
+    def _remembers(self, *asked: Hashable) -> bool:
+        return self._key(asked) in self._cache
+
+    def _knows_words(self) -> bool:
+        vectors = self._library.pool().vectors
+        return vectors is not None and vectors.words is not None
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._underway += 1
+        try:
+            yield
+        finally:
+            self._underway -= 1
+
     async def _answer(
         self, kind: str, asked: Hashable, answer: Callable[[], Awaitable[tuple[BaseModel, bool]]]
     ) -> bytes:
-        pool = self._library.pool()
-        # Answers hold for one index and one set of vectors.
-        key = (pool.info.content_digest, pool.vectors.identity if pool.vectors else None, asked)
+        key = self._key(asked)
         begun = time.perf_counter()
         encoded = self._cache.get(key)
         if encoded is None:
@@ -267,3 +305,11 @@ def _similarity(vectors: IndexVectors | None, question: Embedding | None) -> Sim
     if sections is None or vectors is None or question is None:
         return None
     return Similarity(options=vectors.options @ question.vector, sections=sections)
+
+
+def _similarity_by_words(vectors: IndexVectors | None, question: Query) -> Similarity | None:
+    words = vectors.words if vectors is not None else None
+    vector = words.embed(question.text_to_embed) if words is not None else None
+    if words is None or vector is None:
+        return None
+    return Similarity(options=words.similarity_of_options(vector), sections=words.sections @ vector)

@@ -21,6 +21,9 @@ class AnswerCache:
     def __len__(self) -> int:
         return len(self._answers)
 
+    def __contains__(self, asked: Hashable) -> bool:
+        return asked in self._answers
+
     def get(self, asked: Hashable) -> bytes | None:
         """Return the answer to `asked`, None if it is not remembered."""
         answer = self._answers.get(asked)

@@ -85,6 +85,7 @@ class _Wiring:
                 self.cache,
                 seconds=self._metrics.seconds,
                 degraded=self._metrics.degraded,
+                quick=self._metrics.quick,
                 model_changed=self.semantic.wake,
             )
             yield

@@ -110,6 +110,9 @@ class VectorStats(BaseModel):
     )
     model: str | None = Field(description="The model that made the vectors in use.")
     missing: int = Field(description="Vectors that are still to be computed.")
+    words: bool = Field(
+        description="Whether a question's vector can be put together from its words when the model is busy or away."
+    )
     problem: str | None = Field(description="Why there are none.")
 
 

@@ -20,6 +20,7 @@ class SearchMetrics:
 
     seconds: Histogram
     degraded: Counter
+    quick: Counter
 
 
 def searches(service: Service) -> SearchMetrics:
@@ -32,6 +33,10 @@ def searches(service: Service) -> SearchMetrics:
         ),
         degraded=service.metrics.counter(
             "nixos_docs_degraded_searches_total", "Searches by words alone for want of vectors, by kind"
+        ),
+        quick=service.metrics.counter(
+            "nixos_docs_quick_searches_total",
+            "Searches under load, the question's vector put together from its words' without the model, by kind",
         ),
     )
 

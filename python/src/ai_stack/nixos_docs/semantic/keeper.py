@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ai_stack.nixos_docs.semantic.embedder import Embedder, ModelIdentity, Model
 from ai_stack.nixos_docs.semantic.store import VectorStore, VectorsUnusable
 from ai_stack.nixos_docs.semantic.texts import IndexTexts, Item, read_texts
 from ai_stack.nixos_docs.semantic.vectors import Floats, IndexVectors
+from ai_stack.nixos_docs.semantic.words import WordVectors, fit
 from ai_stack.service.errors import ServiceError
 from ai_stack.service.logs import get_logger
 
@@ -93,15 +95,18 @@ class VectorKeeper:
                 return
             self._note(f"the vectors are of {pool.vectors.identity}, the embeddings service runs {info.identity}")
         texts = await asyncio.to_thread(read_texts, pool.info.path)
-        items = [*texts.sections, *texts.options]
+        items = [*texts.sections, *texts.options, *texts.words]
         with await asyncio.to_thread(VectorStore, self._directory, info.identity) as store:
             await self._complete(store, items, info)
             # The same index and the same model as before?
             if self._pool() is not pool or (await self._embedder.refresh()).identity != info.identity:
                 self.wake()
                 return
-            pool.vectors = await asyncio.to_thread(_load, store, texts, info.identity)
+            vectors = pool.vectors = await asyncio.to_thread(_load, store, texts, info.identity)
             await asyncio.to_thread(store.keep_only, [item.key for item in items])
+            words = await asyncio.to_thread(_learn, store, texts, vectors)
+            if self._pool() is pool:
+                pool.vectors = replace(vectors, words=words)
         log.info("vectors.loaded", sections=len(texts.sections), options=len(texts.options), model=str(info.identity))
 
     async def _complete(self, store: VectorStore, items: Sequence[Item], info: ModelInfo) -> None:
@@ -168,4 +173,14 @@ def _load(store: VectorStore, texts: IndexTexts, identity: ModelIdentity) -> Ind
         identity=identity,
         sections=store.matrix([item.key for item in texts.sections]),
         options=store.matrix([item.key for item in texts.options]),
+    )
+
+
+def _learn(store: VectorStore, texts: IndexTexts, vectors: IndexVectors) -> WordVectors | None:
+    return fit(
+        [item.texts for item in texts.options],
+        [item.texts[0] for item in texts.words],
+        store.matrix([item.key for item in texts.words]),
+        vectors.options,
+        vectors.sections,
     )

@@ -31,16 +31,18 @@ class SemanticState:
     def stats(self) -> VectorStats:
         """Describe the vectors of the index in use."""
         if self._keeper is None:
-            return VectorStats(status="off", model=None, missing=0, problem=None)
+            return VectorStats(status="off", model=None, missing=0, words=False, problem=None)
         pool = self._library.current
         vectors = pool.vectors if pool is not None else None
         problem = self._keeper.problem
         if vectors is not None and problem is None:
-            return VectorStats(status="ready", model=str(vectors.identity), missing=0, problem=None)
+            words = vectors.words is not None
+            return VectorStats(status="ready", model=str(vectors.identity), missing=0, words=words, problem=None)
         return VectorStats(
             status="computing" if problem is None else "missing",
             model=str(vectors.identity) if vectors is not None else None,
             missing=self._keeper.missing,
+            words=vectors is not None and vectors.words is not None,
             problem=problem,
         )
 

@@ -10,6 +10,7 @@ import orjson
 
 from ai_stack.nixos_docs.opening import connect
 from ai_stack.nixos_docs.options.search import texts_to_embed
+from ai_stack.nixos_docs.semantic.words import MIN_OPTIONS, words_of
 
 # More than the model reads of a section, which is about 256 tokens.
 _MAX_CHARACTERS = 2000
@@ -25,10 +26,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class IndexTexts:
-    """The items of an index: its sections, then its options, by place and number."""
+    """The items of an index: its sections by place, its options by number, and the words of these in order."""
 
     sections: Sequence[Item]
     options: Sequence[Item]
+    words: Sequence[Item]
 
 
 def read_texts(path: Path) -> IndexTexts:
@@ -49,7 +51,10 @@ def read_texts(path: Path) -> IndexTexts:
             _item(texts_to_embed(orjson.loads(parts), description))
             for parts, description in database.execute("SELECT parts, description FROM options ORDER BY number")
         ]
-    return IndexTexts(sections, options)
+    # Too few options teach nothing about their words.
+    vocabulary = {word for option in options for text in option.texts for word in words_of(text)}
+    words = [_item((word,)) for word in sorted(vocabulary)] if len(options) >= MIN_OPTIONS else []
+    return IndexTexts(sections, options, words)
 
 
 def _item(texts: tuple[str, ...]) -> Item:
