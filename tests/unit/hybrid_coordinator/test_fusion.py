@@ -74,6 +74,30 @@ def test_a_chunk_and_the_section_that_holds_it_are_one_passage() -> None:
     assert [f.candidate.text for f in fused] == [chunk]
 
 
+CHUNK = "to open a port add its number to the list of allowed ports and rebuild the system then ask a friend to try it"
+#: Begins in the middle of the chunk, as a service would that cuts pages elsewhere.
+LATER = f"{CHUNK.partition('its number to ')[2]} and close it when done"
+
+
+def of_page(path: str | None, text: str) -> Ranking:
+    return Ranking(f"at {path}", (Candidate(id=str(path), service="aidb", text=text, score=1.0, path=path),))
+
+
+def test_passages_that_overlap_on_one_page_are_one_whatever_the_page_is_called() -> None:
+    for other in ("firewall.md", "docs/firewall.md"):
+        (fused,) = fuse([of_page("firewall.md", CHUNK), of_page(other, LATER)])
+        assert fused.candidate.text == CHUNK
+
+
+def test_passages_that_overlap_on_different_pages_are_two() -> None:
+    for other in ("ports.md", "old-firewall.md", None):
+        assert len(fuse([of_page("firewall.md", CHUNK), of_page(other, LATER)])) == 2
+    assert (
+        len(fuse([of_page("firewall.md", CHUNK), of_page("firewall.md", "what else the firewall of this page does")]))
+        == 2
+    )
+
+
 def test_equal_ranks_are_ordered_by_similarity_then_by_source() -> None:
     near = Ranking("b", (candidate("near", "words of a near passage here", 0.9),))
     far = Ranking("a", (candidate("far", "entirely other content of the far one", 0.5),))

@@ -10,6 +10,8 @@ from ai_stack.hybrid_coordinator.passages import containment, fingerprint, shing
 # learning methods", SIGIR 2009: damps the difference between the first ranks.
 RRF_K = 60
 NEAR_DUPLICATE = 0.85
+#: Of two passages of one page: services cut a page in different places, and chunks overlap.
+SAME_PAGE_DUPLICATE = 0.6
 
 
 class _Group:
@@ -66,9 +68,22 @@ def _group_of(candidate: Candidate, groups: list[_Group], by_fingerprint: dict[b
     group = by_fingerprint.get(print_)
     if group is None:
         mine = shingles(candidate.text)
-        group = next((g for g in groups if containment(mine, g.shingles) >= NEAR_DUPLICATE), None)
+        group = next((g for g in groups if containment(mine, g.shingles) >= _bar(candidate, g.candidate)), None)
     if group is None:
         group = _Group(candidate)
         groups.append(group)
     by_fingerprint[print_] = group
     return group
+
+
+def _bar(one: Candidate, other: Candidate) -> float:
+    """Containment from which two passages say the same."""
+    return SAME_PAGE_DUPLICATE if same_page(one.path, other.path) else NEAR_DUPLICATE
+
+
+def same_page(one: str | None, other: str | None) -> bool:
+    """Whether two paths can be those of one page: services may put the name of a source before it."""
+    if one is None or other is None:
+        return False
+    shorter, longer = sorted((one, other), key=len)
+    return longer == shorter or longer.endswith(f"/{shorter}")
