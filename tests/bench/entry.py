@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 BENCHMARKS = {
+    "aidb": "bench.aidb",
     "hybrid-coordinator": "bench.coordinator",
     "embeddings": "bench.embeddings",
 }
@@ -19,7 +20,6 @@ USAGE = f"""usage: scripts/bench NAME [OPTION…]; scripts/bench NAME --help
   NAME: {", ".join(BENCHMARKS)}
 """
 
-    "nixos-docs": "bench.nixos_docs",
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark that the first argument names."""
