@@ -20,6 +20,7 @@ USAGE = f"""usage: scripts/bench NAME [OPTION…]; scripts/bench NAME --help
   NAME: {", ".join(BENCHMARKS)}
 """
 
+    "nixos-docs": "bench.nixos_docs",
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark that the first argument names."""
