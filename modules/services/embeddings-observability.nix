@@ -82,6 +82,18 @@ in
           ];
         }
         {
+          title = "Texts found among those kept";
+          unit = "percentunit";
+          queries = [
+            (query "sum(rate(embeddings_cache_hits_total[5m])) / (sum(rate(embeddings_cache_hits_total[5m])) + sum(rate(embeddings_cache_misses_total[5m])))" "share")
+          ];
+        }
+        {
+          title = "Memory of kept vectors";
+          unit = "bytes";
+          queries = [ (query "embeddings_cache_bytes" "{{instance}}") ];
+        }
+        {
           title = "Texts cut because they are too long";
           unit = "ops";
           queries = [ (query "sum(rate(embeddings_truncated_texts_total[5m]))" "texts") ];
