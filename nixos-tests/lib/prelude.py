@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 AUTHORITY = "/root/authority.crt"
 GATEWAY = "https://server:8443"
-SERVICES = ("embeddings", "aidb", "nixos-docs", "hybrid-coordinator")
+ALL = ("embeddings", "aidb", "nixos-docs", "hybrid-coordinator")
 # Generous, since the machine below may be slow: a test that fails takes this long, one that passes does not.
 PATIENCE = 600.0
 
@@ -45,9 +45,9 @@ def give_key(machine: Shell, name: str, key: str) -> None:
     put(machine, f"/root/{name}.header", f"X-API-Key: {key.strip()}\n")
 
 
-def wait_for_stack(server: Shell) -> None:
-    """Wait until every service says that it can serve."""
-    for service in SERVICES:
+def wait_for_services(server: Shell, *services: str) -> None:
+    """Wait until these services, and the gateway, say that they can serve."""
+    for service in services:
         server.wait_for_unit(f"ai-stack-{service}.service")
     server.wait_for_unit("nginx.service")
 
@@ -116,3 +116,55 @@ def found(client: Shell, query: str) -> list[str]:
 def main_pid(server: Shell, unit: str) -> int:
     """Return the process of a unit; 0 when it has none."""
     return int(server.succeed(f"systemctl show --property MainPID --value {unit}"))
+
+
+def running_units(server: Shell) -> list[str]:
+    """Return the units of the stack, and of its stores and gateway, that have a process."""
+    patterns = "'ai-stack-*.service' 'postgresql*.service' redis-ai-stack.service qdrant.service nginx.service"
+    listed = server.succeed(f"systemctl list-units --state running --plain --no-legend {patterns}")
+    return sorted(line.split()[0] for line in listed.splitlines())
+
+
+def restarts(server: Shell, units: list[str]) -> dict[str, str]:
+    """Return what tells one run of a unit from the next."""
+    return {unit: server.succeed(f"systemctl show --property InvocationID --value {unit}").strip() for unit in units}
+
+
+def start_load(client: Shell, *options: str) -> None:
+    """Start load.py as the unit `load`, with the operator's key; it ends when /root/stop is there, or by itself."""
+    client.succeed("rm -f /root/stop /root/load.json /root/acknowledged")
+    program = (
+        f"--url {GATEWAY} --authority {AUTHORITY} --header /root/operator.header --acknowledged /root/acknowledged"
+    )
+    command = f"exec python3 /etc/stories/load.py {program} {' '.join(options)} >/root/load.json"
+    client.succeed(f'systemd-run --quiet --collect --setenv=PATH="$PATH" --unit load /bin/sh -c {shlex.quote(command)}')
+
+
+def end_load(client: Shell) -> dict[str, Any]:
+    """Let load.py come to its end and return what it says."""
+    client.succeed("touch /root/stop")
+    until("the end of the load", lambda: client.execute("systemctl is-active --quiet load")[0] != 0)
+    told: dict[str, Any] = json.loads(client.succeed("cat /root/load.json"))
+    return told
+
+
+def acknowledged(client: Shell) -> list[str]:
+    """Return the ids of the documents that load.py was promised."""
+    return [line.split()[0] for line in client.succeed("cat /root/acknowledged").splitlines()]
+
+
+def missing(client: Shell, documents: list[str]) -> list[str]:
+    """Return those of the documents that are not there."""
+    return [number for number in documents if status_of(client, "GET", f"/aidb/documents/{number}")[0] != 200]
+
+
+def alerts(server: Shell) -> dict[str, str]:
+    """Return the state of each alert that is pending or firing."""
+    answer = json.loads(server.succeed("curl --silent --fail http://127.0.0.1:9090/api/v1/alerts"))
+    return {alert["labels"]["alertname"]: alert["state"] for alert in answer["data"]["alerts"]}
+
+
+def exposure(server: Shell, unit: str) -> float:
+    """Return how exposed a unit is, as the running systemd says: 0 (not) to 10."""
+    verdict = server.succeed(f"systemd-analyze security --no-pager {unit} | grep 'Overall exposure'")
+    return float(verdict.partition(":")[2].split()[0])

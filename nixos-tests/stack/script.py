@@ -2,7 +2,7 @@ start_all()
 
 with subtest("everything is up after boot, and nothing failed"):
     server.wait_for_unit("ai-stack.target")
-    wait_for_stack(server)
+    wait_for_services(server, *ALL)
     assert server.succeed("systemctl list-units --state failed --plain --no-legend") == ""
 
 with subtest("every service says that it can serve"):

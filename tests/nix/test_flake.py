@@ -19,13 +19,13 @@ def flake(*arguments: str) -> subprocess.CompletedProcess[str]:
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         cwd=REPOSITORY,
         check=False,
     )  # fmt: skip
 
 
-def test_every_output_evaluates_within_a_minute_and_without_a_warning_of_ours() -> None:
+def test_every_output_evaluates_within_minutes_and_without_a_warning_of_ours() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = flake("check", "--no-build", "--all-systems")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -39,7 +39,8 @@ def test_every_output_evaluates_within_a_minute_and_without_a_warning_of_ours() 
         if re.search(r"(evaluation|trace:) warning", line) and "mkAliasOptionModuleMD" not in line
     ]
     assert warnings == []
-    assert seconds < 60
+    # the machines of all stories included
+    assert seconds < 240
 
 
 def test_the_outputs_are_those_that_people_look_for() -> None:

@@ -1,4 +1,4 @@
-"""The stories: each is evaluated with the real test framework, and its script passes what the driver applies to it."""
+"""The stories of nixos-tests/: found by their directories, and their scripts pass what the driver applies to them."""
 
 import functools
 import json
@@ -16,18 +16,14 @@ STORIES = REPOSITORY / "nixos-tests"
 NAMES = sorted(path.parent.name for path in STORIES.glob("*/default.nix"))
 PRELUDE = STORIES / "lib" / "prelude.py"
 
+# Names and scripts alone: test_flake.py evaluates the machines, with everything that is built of them.
 SUMMARY = """
 let
   pkgs = import <nixpkgs> { };
-  inherit (pkgs) lib;
 in
-lib.mapAttrs (_: story: {
+pkgs.lib.mapAttrs (_: story: {
   script = story.config.testScriptString;
-  machines = lib.mapAttrs (_: machine: {
-    toplevel = builtins.unsafeDiscardStringContext machine.system.build.toplevel.drvPath;
-    inherit (machine) warnings;
-    failed = map (one: one.message) (lib.filter (one: !one.assertion) machine.assertions);
-  }) story.config.nodes;
+  machines = builtins.attrNames story.config.nodes;
 }) (import ./nixos-tests { inherit pkgs; })
 """
 
@@ -50,12 +46,6 @@ def machines(story: str) -> list[str]:
 def test_a_story_is_a_directory_and_nothing_else() -> None:
     entries = {path.name for path in STORIES.iterdir()} - {"lib", "default.nix", "__pycache__"}
     assert entries == set(NAMES) == set(stories())
-
-
-@pytest.mark.parametrize("story", NAMES)
-def test_every_machine_of_a_story_evaluates_without_a_warning(story: str) -> None:
-    for name, machine in stories()[story]["machines"].items():
-        assert (machine["failed"], machine["warnings"]) == ([], []), name
 
 
 @pytest.mark.parametrize("story", NAMES)
