@@ -35,10 +35,12 @@ from ai_stack.aidb.resources import (
     JOBS,
     MODEL_CHANGE,
     REEMBEDDER,
+    SEARCH_CACHE,
     SEARCHING,
     SETTINGS,
 )
 from ai_stack.aidb.search import ChunkSearch
+from ai_stack.aidb.search_cache import SearchCache
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
 from ai_stack.service.app import Service
@@ -130,7 +132,7 @@ class _Parts:
             vectors = Embeddings(
                 clients,
                 app[DATABASE],
-                await stack.enter_async_context(self._cache()),
+                await stack.enter_async_context(self._cache(app)),
                 query_timeout=settings.search_embed_timeout,
             )
             await _refuse_other_model(vectors)
@@ -192,7 +194,7 @@ class _Parts:
             executor.shutdown(wait=False, cancel_futures=True)
 
     @asynccontextmanager
-    async def _cache(self) -> AsyncIterator[VectorCache | None]:
+    async def _cache(self, app: web.Application) -> AsyncIterator[VectorCache | None]:
         if self._settings.redis_url is None or self._redis_guard is None:
             yield None
             return
@@ -207,6 +209,13 @@ class _Parts:
         try:
             vectors = VectorCache(
                 redis, self._redis_guard, self._service.metrics, ttl=self._settings.embedding_cache_ttl
+            )
+            app[SEARCH_CACHE] = SearchCache(
+                redis,
+                self._redis_guard,
+                app[DATABASE],
+                self._service.metrics,
+                ttl=self._settings.search_cache_ttl,
             )
             self._service.health.add_dependency(Dependency(name="redis", check=vectors.ping, critical=False))
             yield vectors

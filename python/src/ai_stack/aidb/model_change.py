@@ -138,7 +138,7 @@ async def _lock(connection: Connection, *tables: str) -> bool:
     """Lock tables against everybody, if they are free soon; return whether they were.
 
     Everybody else waits meanwhile. So this is short, and shorter than what PostgreSQL waits before it looks for
-    deadlocks (`deadlock_timeout`, 1 s): of those who use these tables in another order, none is ever chosen as a victim.
+    deadlocks (`deadlock_timeout`, 1 s): nobody who uses these tables in another order is ever chosen as a victim.
     """
     await connection.fetch("SET LOCAL lock_timeout = '500ms'")
     await connection.fetch("SAVEPOINT locked")

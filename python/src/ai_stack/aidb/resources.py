@@ -11,6 +11,7 @@ from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.model_change import ModelChange
 from ai_stack.aidb.reembedder import Reembedder
+from ai_stack.aidb.search_cache import SearchCache
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
 
@@ -25,3 +26,4 @@ IMPORTS = web.AppKey("imports", ImportWorker)
 SETTINGS = web.AppKey("settings", AidbSettings)
 MODEL_CHANGE = web.AppKey("model_change", ModelChange)
 REEMBEDDER = web.AppKey("reembedder", Reembedder)
+SEARCH_CACHE = web.AppKey("search_cache", SearchCache)

@@ -1,10 +1,13 @@
 """Routes of aidb about search. What they do is in `searching`."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
+from pydantic import BaseModel
 
 from ai_stack.aidb import search_schemas as schemas
 from ai_stack.aidb.embeddings import Embeddings
-from ai_stack.aidb.resources import EMBEDDINGS, SEARCHING
+from ai_stack.aidb.resources import EMBEDDINGS, SEARCH_CACHE, SEARCHING
 from ai_stack.service.endpoint import endpoint, json_response
 
 
@@ -39,7 +42,7 @@ async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Respons
 )
 async def search_vectors(request: web.Request, body: schemas.VectorSearchRequest) -> schemas.SearchResult:
     """Scores are cosine similarities, `total` counts at most 100. Answers 503 without a vector to search with."""
-    return await request.app[EMBEDDINGS].consistently(lambda: request.app[SEARCHING].by_vector(body))
+    return await _answer(request, "vector", body, lambda: request.app[SEARCHING].by_vector(body))
 
 
 @endpoint(
@@ -56,7 +59,19 @@ async def search(request: web.Request, body: schemas.SearchRequest) -> schemas.S
     """Scores are from 0 to 1: relevance by keywords and by meaning, each relative to the best. Without a vector to
     search with, a hybrid search uses keywords alone and says `degraded`. `total` counts what both lists hold, at most
     100 each."""
-    return await request.app[EMBEDDINGS].consistently(lambda: request.app[SEARCHING].by_rank(body))
+    return await _answer(request, "rank", body, lambda: request.app[SEARCHING].by_rank(body))
+
+
+async def _answer(
+    request: web.Request, kind: str, body: BaseModel, search: Callable[[], Awaitable[schemas.SearchResult]]
+) -> schemas.SearchResult:
+    """Answer from the cache where there is one; otherwise by one model for the query and for what is stored."""
+
+    async def searched() -> schemas.SearchResult:
+        return await request.app[EMBEDDINGS].consistently(search)
+
+    cache = request.app.get(SEARCH_CACHE)
+    return await searched() if cache is None else await cache.answer(kind, body, searched)
 
 
 ROUTES = (embed, search_vectors, search)

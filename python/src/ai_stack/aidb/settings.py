@@ -42,6 +42,7 @@ class AidbSettings(ServiceSettings):
     )
     redis_password: SecretStr | None = Field(default=None, description="Password of the cache.")
     embedding_cache_ttl: int = Field(default=86400, gt=0, description="Seconds that a query's vector is kept.")
+    search_cache_ttl: int = Field(default=300, gt=0, description="Seconds that the answer to a search is kept.")
 
     max_document_bytes: int = Field(default=1_048_576, gt=0, description="Largest content of a document, in UTF-8.")
     max_import_bytes: int = Field(default=268_435_456, gt=0, description="Largest body of an import.")
