@@ -31,9 +31,10 @@ _STEPS = 15
 _CHUNK = 512
 _BLOCK = 64
 
-# Directions that are looked at of all options, and options that are looked at in full.
+# Directions that are looked at of all options. Those nearer than most, by standard deviations, are looked at in full:
+# some five in a hundred.
 _COARSE = 64
-_NEAREST = 1000
+_NEAR = 1.7
 
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -72,17 +73,14 @@ class WordVectors:
         return total / np.float32(length) if length else None
 
     def similarity_of_options(self, vector: Floats) -> Floats:
-        """Return the cosine of each option with a vector: exact for the nearest, by the first directions for others.
+        """Return the cosine of each option with a vector: exact for the near ones, by the first directions for others.
 
         To read all vectors in full takes most of the time of a search, and few options can be among the best.
         """
         cosines: Floats = self.coarse @ vector[:_COARSE]
-        if len(cosines) > _NEAREST:
-            nearest = np.argpartition(cosines, -_NEAREST)[-_NEAREST:]
-            cosines[nearest] = self.options[nearest] @ vector
-            return cosines
-        exact: Floats = self.options @ vector
-        return exact
+        nearest = np.flatnonzero(cosines >= cosines.mean() + _NEAR * cosines.std())
+        cosines[nearest] = self.options[nearest] @ vector
+        return cosines
 
 
 def fit(
