@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import index
 from bench.compare import changes
 from bench.page import markdown, number
 from bench.plots import write_plots
 from bench.results import Metric, Results
-
-OUTPUT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 
 
 def parser(name: str, description: str | None, *, rounds: int, seconds: float | None = None) -> argparse.ArgumentParser:
@@ -22,9 +21,17 @@ def parser(name: str, description: str | None, *, rounds: int, seconds: float | 
     made.add_argument("--rounds", type=int, default=rounds, help=f"interleaved rounds (default {rounds})")
     if seconds is not None:
         made.add_argument("--seconds", type=float, default=seconds, help=f"of each measurement (default {seconds:g})")
-    made.add_argument("--output", type=Path, default=OUTPUT, help="directory of the report (default docs/benchmarks)")
+    made.add_argument(
+        "--output", type=Path, default=index.OUTPUT, help="directory of the report (default docs/benchmarks)"
+    )
     made.add_argument("--compare", type=Path, metavar="OLD.json", help="fail when something is worse than in this run")
     return made
+
+
+def corpus_option(parser_: argparse.ArgumentParser) -> None:
+    """Let the user name the documents that are stored."""
+    docs = index.OUTPUT.parent
+    parser_.add_argument("--corpus", type=Path, default=docs, metavar="DIR", help="documents to store (default docs)")
 
 
 def finish(results: Results, title: str, plotted: Sequence[Metric], given: argparse.Namespace) -> int:
@@ -42,6 +49,7 @@ def finish(results: Results, title: str, plotted: Sequence[Metric], given: argpa
     (given.output / f"{results.benchmark}.md").write_text(page)
     facts = json.dumps(results.document(), indent=1, ensure_ascii=False)
     (given.output / f"{results.benchmark}.json").write_text(facts + "\n")
+    index.write(given.output)
     print(page)
     return report_changes(old, results) if old else 0
 

@@ -11,8 +11,15 @@ from collections.abc import Sequence
 
 BENCHMARKS = {
     "aidb": "bench.aidb",
+    "end-to-end": "bench.end_to_end",
+    "growth": "bench.growth",
+    "index": "bench.index",
+    "observability": "bench.observability",
+    "scaling": "bench.scaling",
+    "startup": "bench.startup",
     "hybrid-coordinator": "bench.coordinator",
     "embeddings": "bench.embeddings",
+    "nixos-docs": "bench.nixos_docs",
 }
 
 USAGE = f"""usage: scripts/bench NAME [OPTION…]; scripts/bench NAME --help
@@ -20,7 +27,6 @@ USAGE = f"""usage: scripts/bench NAME [OPTION…]; scripts/bench NAME --help
   NAME: {", ".join(BENCHMARKS)}
 """
 
-    "nixos-docs": "bench.nixos_docs",
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark that the first argument names."""

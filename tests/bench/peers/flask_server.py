@@ -50,18 +50,42 @@ def work() -> None:
             item["done"].set()
 
 
-@app.post("/embed")
-def embed() -> "Response | tuple[Response, int]":
-    """One vector per text."""
-    given = request.get_json()["inputs"]
-    item: dict[str, Any] = {"texts": [given] if isinstance(given, str) else given, "done": threading.Event()}
+class Refused(Exception):
+    """There is no answer: `status` says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@app.errorhandler(Refused)
+def refused(error: Refused) -> "tuple[Response, int]":
+    """The answer to a request that was refused."""
+    return jsonify(error="overloaded" if error.status == 503 else "timeout"), error.status
+
+
+def vectors_of(texts: list[str]) -> "list[list[float]]":
+    """Wait for the vectors of texts.
+
+    Raises:
+        Refused: too many wait, or it took too long.
+    """
+    item: dict[str, Any] = {"texts": texts, "done": threading.Event()}
     try:
         waiting.put(item, timeout=0.1)
     except queue.Full:
-        return jsonify(error="overloaded"), 503
+        raise Refused(503) from None
     if not item["done"].wait(TIMEOUT):
-        return jsonify(error="timeout"), 504
-    return jsonify(item["vectors"])
+        raise Refused(504)
+    vectors: list[list[float]] = item["vectors"]
+    return vectors
+
+
+@app.post("/embed")
+def embed() -> Response:
+    """One vector per text."""
+    given = request.get_json()["inputs"]
+    return jsonify(vectors_of([given] if isinstance(given, str) else given))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import machine
+from bench import index, machine
 from bench.command import finish, parser, report_changes
 from bench.compare import changes
 from bench.page import markdown
@@ -115,10 +115,27 @@ def test_a_picture_is_well_formed_and_scales_each_workload_alone() -> None:
 def test_a_report_is_a_page_its_figures_and_its_pictures(tmp_path: Path) -> None:
     given = parser("demo", "", rounds=3).parse_args(["--output", str(tmp_path / "new")])
     assert finish(results([10], [5]), "Demo", [REQUESTS_PER_SECOND, P95], given) == 0
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["demo-requests.svg", "demo.json", "demo.md"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "demo-requests.svg",
+        "demo.json",
+        "demo.md",
+        "index.md",
+    ]
     again = argparse.Namespace(output=tmp_path / "new", compare=tmp_path / "new" / "demo.json")
     assert finish(results([10], [4]), "Demo", [], again) == 0
     assert finish(results([10], [5]), "Demo", [], again) == 1
+
+
+def test_the_index_holds_every_promise_and_every_page(tmp_path: Path) -> None:
+    made = results([10], [5])
+    made.bar("ours is small", 950, at_most=900)
+    finish(made, "Demo of all", [], argparse.Namespace(output=tmp_path, compare=None))
+    (tmp_path / "by-hand.md").write_text("# Something else\n\nText.\n")
+    index.write(tmp_path)
+    text = (tmp_path / "index.md").read_text()
+    assert "## [Demo of all](demo.md)" in text
+    assert "| ours is small | ≤ 900 | 950 | **not met** |" in text
+    assert "## [Something else](by-hand.md)" in text
 
 
 def test_the_machine_describes_itself() -> None:
