@@ -31,7 +31,9 @@ class Process:
     def __init__(self, directory: Path, settings: dict[str, Any]) -> None:
         self._credentials = directory / "credentials"
         self._credentials.mkdir()
-        (self._credentials / "postgres_password").write_text(settings.pop("postgres_password"))
+        for name in ("postgres_password", "redis_password"):
+            if name in settings:
+                (self._credentials / name).write_text(settings.pop(name))
         self._config = directory / "aidb.json"
         self._config.write_text(json.dumps(settings))
         self._log = directory / "log"
