@@ -5,6 +5,8 @@ from typing import Any
 #: Packages of this repository, and data of nixpkgs, by where the root has them. All others are Debian's programs.
 FROM_OPT = {
     "ai-stack": "/opt/ai-stack",
+    # Python with our package, for a service of one's own
+    "python3-3.13.7-env": "/opt/ai-stack",
     "all-MiniLM-L6-v2": "/opt/model",
     "all-MiniLM-L6-v2-onnx": "/opt/model-onnx",
     "ai-stack-docs-sources": "/opt/documentation",
@@ -22,6 +24,9 @@ UNITS_ABSENT = frozenset(ABSENT.values())
 #: Settings that are added, by name of the file in the store.
 SETTINGS: dict[str, dict[str, Any]] = {
     "ai-stack-hybrid-coordinator.json": {"qdrant_path": "/var/lib/ai-stack/hybrid-coordinator/qdrant"},
+    # for the unit, and for ai-stack-restore
+    "ai-stack-backup.json": {"qdrant": None},
+    "ai-stack-backup.json-2": {"qdrant": None},
 }
 
 #: What differs, and by what it is replaced, for readers.
@@ -32,7 +37,7 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("our Python package and its dependencies", "the same code, installed by pip from requirements.lock"),
     ("activation of NixOS", "users, groups, /etc and directories written by tests/host/install.py"),
     ("documentation of Nix and NixOS", "documentation of this repository, as sources of nixos-docs"),
-    ("Qdrant server", "Qdrant's local mode inside hybrid-coordinator (setting qdrant_path)"),
+    ("Qdrant server", "Qdrant's local mode inside hybrid-coordinator (setting qdrant_path), not in backups"),
     ("Grafana, Jaeger", "not there: their units are left out"),
 )
 
