@@ -11,12 +11,22 @@ from ai_stack.aidb.chunking import (
     chunk_document,
     content_type_of,
     count_tokens,
+    parse_html,
     parse_markdown,
+    parse_nix,
     parse_plain_text,
+    parse_python,
     parse_restructuredtext,
 )
 
-TYPES: tuple[ContentType, ...] = ("text/markdown", "text/x-rst", "text/plain")
+TYPES: tuple[ContentType, ...] = (
+    "text/markdown",
+    "text/x-rst",
+    "text/html",
+    "text/x-python",
+    "text/x-nix",
+    "text/plain",
+)
 
 LINES = st.sampled_from(
     [
@@ -42,6 +52,13 @@ LINES = st.sampled_from(
         "---",
         "Some words. And more words; and again words!",
         "services.nginx.enable = true;",
+        "  enable = true; # comment",
+        "class Name(Base):",
+        "    async def name(self):",
+        "@decorator",
+        "<h1>Title <b>bold</b></h1><p>Text",
+        "</h2><h3>",
+        "<![if[ <!-- <p",
         "x" * 300,
         "日本語のテキスト",
         "\u2028\x0b\x0c",
@@ -75,7 +92,10 @@ def test_neighbours_that_would_fit_together_are_together(text: str, max_tokens: 
     assert all(one.tokens + two.tokens > max_tokens for one, two in pairwise(chunks))
 
 
-@given(TEXTS, st.sampled_from([parse_markdown, parse_restructuredtext, parse_plain_text]))
+@given(
+    TEXTS,
+    st.sampled_from([parse_markdown, parse_restructuredtext, parse_html, parse_python, parse_nix, parse_plain_text]),
+)
 def test_blocks_cover_the_text_without_gap(text: str, parse: object) -> None:
     assert callable(parse)
     blocks = parse(text)
@@ -228,4 +248,54 @@ def test_headings_are_shown_without_their_markup(markup: str, title: str) -> Non
     ],
 )
 def test_the_suffix_says_the_content_type(path: str, content_type: str) -> None:
+    assert content_type_of(path) == content_type
+
+
+def test_definitions_of_python_become_chunks_with_their_decorators() -> None:
+    text = (
+        '"""Module."""\n\nimport os\n\n# About\n@decorated\ndef first() -> None:\n    def inner():\n        pass\n\n'
+        "class Second:\n    x = 1\n\n    @property\n    async def third(self):\n        return 3\n"
+    )
+
+    chunks = chunk_document(text, "text/x-python", max_tokens=60)
+
+    assert [(chunk.headings, chunk.text.split("\n")[0]) for chunk in chunks] == [
+        ((), '"""Module."""'),
+        (("first",), "# About"),
+        (("first", "inner"), "    def inner():"),
+        (("Second",), "class Second:"),
+        (("Second", "third"), "    @property"),
+    ]
+
+
+def test_attributes_of_nix_become_chunks_with_their_comments() -> None:
+    text = (
+        "{ lib, ... }:\n{\n  # Whether.\n  options.services.tea.enable = lib.mkOption {\n    default = false;\n"
+        "  };\n\n  config = {\n    a == b;\n  };\n}\n"
+    )
+
+    chunks = chunk_document(text, "text/x-nix", max_tokens=60)
+
+    assert [(chunk.headings, chunk.text.strip().split("\n")[0]) for chunk in chunks] == [
+        ((), "{ lib, ... }:"),
+        (("options.services.tea.enable",), "# Whether."),
+        (("options.services.tea.enable", "default"), "default = false;"),
+        (("config",), "config = {"),
+    ]
+
+
+def test_sections_of_html_become_chunks_with_their_heading_path() -> None:
+    text = "<html><body><h1>The <em>guide</em></h1>\n<p>Intro.</p>\n<h2>A &amp; B</h2><pre>x\n</pre></body></html>"
+
+    chunks = chunk_document(text, "text/html", max_tokens=60)
+
+    assert [chunk.headings for chunk in chunks] == [("The guide",), ("The guide", "A & B")]
+    assert "".join(chunk.text for chunk in chunks) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("a/default.nix", "text/x-nix"), ("b.py", "text/x-python"), ("c.HTML", "text/html"), ("d.htm", "text/html")],
+)
+def test_suffixes_say_what_sources_are(path: str, content_type: ContentType) -> None:
     assert content_type_of(path) == content_type

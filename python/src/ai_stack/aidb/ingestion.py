@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
-from ai_stack.aidb.chunking import chunk_document, content_type_of
+from ai_stack.aidb.chunking import SOURCE_TYPES, chunk_document, content_type_of
 from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.schemas import BatchResult, DocumentContent, DocumentRequest, DocumentResult, RefusedDocument
@@ -126,7 +126,9 @@ class Ingestion:
     def _cut(self, request: DocumentRequest) -> NewDocument:
         content_type = request.content_type or content_type_of(request.name)
         chunks = chunk_document(request.content, content_type, max_tokens=self._chunk_tokens)
-        title = request.title or next((chunk.headings[0] for chunk in chunks if chunk.headings), None)
+        title = request.title
+        if title is None and content_type not in SOURCE_TYPES:
+            title = next((chunk.headings[0] for chunk in chunks if chunk.headings), None)
         return NewDocument(
             project=request.project,
             path=request.name,

@@ -7,15 +7,23 @@ from pathlib import PurePosixPath
 from typing import Literal, get_args
 
 from ai_stack.aidb.chunking.blocks import Block, parse_plain_text
+from ai_stack.aidb.chunking.html import parse_html
 from ai_stack.aidb.chunking.markdown import parse_markdown
 from ai_stack.aidb.chunking.restructuredtext import parse_restructuredtext
+from ai_stack.aidb.chunking.source import parse_nix, parse_python
 from ai_stack.aidb.chunking.tokens import count_tokens
 
-ContentType = Literal["text/markdown", "text/x-rst", "text/plain"]
+ContentType = Literal["text/markdown", "text/x-rst", "text/html", "text/x-python", "text/x-nix", "text/plain"]
+
+#: Of these the first heading is a definition, not a title.
+SOURCE_TYPES = frozenset({"text/x-python", "text/x-nix"})
 
 _PARSERS: dict[ContentType, Callable[[str], list[Block]]] = {
     "text/markdown": parse_markdown,
     "text/x-rst": parse_restructuredtext,
+    "text/html": parse_html,
+    "text/x-python": parse_python,
+    "text/x-nix": parse_nix,
     "text/plain": parse_plain_text,
 }
 assert set(_PARSERS) == set(get_args(ContentType))
@@ -24,6 +32,10 @@ _SUFFIXES: dict[str, ContentType] = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
     ".rst": "text/x-rst",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".py": "text/x-python",
+    ".nix": "text/x-nix",
 }
 
 # From the best place to cut to the last resort. Each pattern matches one part with the white space behind it.
