@@ -12,6 +12,7 @@ from collections.abc import Sequence
 BENCHMARKS = {
     "aidb": "bench.aidb",
     "end-to-end": "bench.end_to_end",
+    "flame": "bench.flame",
     "growth": "bench.growth",
     "index": "bench.index",
     "observability": "bench.observability",
