@@ -104,6 +104,15 @@ async def test_search_prints_paths_headings_and_shortened_texts(fake: FakeStack)
     assert (await run_beside(fake, "search", "tea")).stdout == "nothing found\n"
 
 
+async def test_search_can_be_narrowed_and_says_what_it_corrected(fake: FakeStack) -> None:
+    fake.routes["POST /search"] = answering({"results": [HIT], "corrections": {"tae": "tea"}})
+    done = await run_beside(fake, "search", "tae", "--project", "kitchen", "--path-prefix", "guide/")
+    assert fake.requests == [
+        ("POST /search", {"query": "tae", "limit": 5, "project": "kitchen", "path_prefix": "guide/"}),
+    ]
+    assert "no document has tae: looked for tea" in done.stderr
+
+
 async def test_ingest_prints_counts_speed_and_skipped_files(fake: FakeStack, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()

@@ -133,14 +133,19 @@ def search(
     text: Annotated[str, typer.Argument(help="What to look for.")],
     state: StateOption,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    project: Annotated[str | None, typer.Option(help="Only documents of this project.")] = None,
+    path_prefix: Annotated[str | None, typer.Option(help="Only documents whose path begins like this.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Search the stored documents by keywords and meaning."""
-    body = {"query": text, "limit": limit}
+    filters = {"project": project, "path_prefix": path_prefix}
+    body = {"query": text, "limit": limit, **{name: value for name, value in filters.items() if value is not None}}
     found: dict[str, Any] = with_client(state, lambda client: client.call("aidb", "POST", "/search", body))
     if json:
         print_json(found)
         return
+    for word, instead in found.get("corrections", {}).items():
+        render.errors().print(f"no document has {word}: looked for {instead}", markup=False, style="yellow")
     render.show_hits(render.out(), found["results"])
 
 
