@@ -150,6 +150,8 @@ in
             )
             // {
               MemoryMax = store.memoryMax;
+              # not every release of nixpkgs does so after a crash
+              Restart = lib.mkDefault "always";
               RestrictAddressFamilies = lib.mkDefault [
                 "AF_UNIX"
                 "AF_INET"

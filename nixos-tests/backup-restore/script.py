@@ -1,0 +1,111 @@
+start_all()
+RESTORED = [second, third]
+SUBJECTS = [
+    "harbour",
+    "bakery",
+    "lighthouse",
+    "observatory",
+    "mill",
+    "archive",
+    "garden",
+    "bridge",
+    "station",
+    "school",
+]
+QUESTIONS = [f"Who opens the {subject} number {number}?" for subject in SUBJECTS for number in range(10)]
+
+
+def settle(machine: Shell) -> None:
+    """Let a machine ask itself, with the authority and the key that it has now."""
+    machine.succeed(f"install -m 0600 /var/lib/ai-stack/tls/ca.crt {AUTHORITY}")
+    give_key(machine, "operator", machine.succeed("cat /var/lib/ai-stack/secrets/api-key"))
+    own = "https://localhost:8443/aidb/stats"
+    until("its own answer", lambda: status_of(machine, "GET", own)[0] == 200)
+
+
+def local(machine: Shell, path: str, body: Any) -> Any:
+    """Return the answer of a machine to itself."""
+    return ask(machine, "POST", f"https://localhost:8443{path}", body)
+
+
+def answers(machine: Shell) -> list[Any]:
+    """Return what a machine finds for every question: documents, scores and prompts, without times."""
+    told = []
+    for question in QUESTIONS:
+        found_here = local(machine, "/aidb/search", {"query": question})["results"]
+        told.append([(one["path"], one["content"], round(one["score"], 6)) for one in found_here])
+    asked = (local(machine, "/hybrid/augment_query", {"query": question}) for question in QUESTIONS[::10])
+    return told + [answer["augmented_prompt"] for answer in asked]
+
+
+def count(machine: Shell) -> Any:
+    """Return how many documents a machine has."""
+    return ask(machine, "GET", "https://localhost:8443/aidb/stats")["documents"]
+
+
+wait_for_services(server, *ALL)
+settle(server)
+
+with subtest("a machine with documents and learned context"):
+    for subject in SUBJECTS:
+        for number in range(0, 10, 2):
+            content = (
+                f"# The {subject} {number}\n\nIts {subject} is opened at {number} by keeper {subject[::-1]}{number}.\n"
+            )
+            local(server, "/aidb/documents", {"path": f"{subject}/{number}.md", "content": content})
+    practice = {"category": "keys", "title": "Opening", "description": "Open the harbour before the bakery."}
+    local(server, "/hybrid/collections/best-practices/items", practice)
+    until("vectors", lambda: ask(server, "GET", "https://localhost:8443/aidb/stats")["chunks_pending"] == 0)
+    source = answers(server)
+    assert all(source), "a question without an answer proves nothing"
+
+with subtest("a backup is whole, verified, and readable by root and its user alone"):
+    server.succeed("systemctl start ai-stack-backup", "ai-stack-restore verify latest")
+    assert server.succeed("stat --format %a /var/backup/ai-stack").strip() == "700"
+    server.fail("runuser -u nobody -- ls /var/backup/ai-stack")
+
+with subtest("its success is measured"):
+    measured = server.succeed("cat /var/lib/ai-stack/metrics/backup.prom")
+    assert "ai_stack_backup_last_success_timestamp" in measured, measured
+
+with subtest("a restore over a running stack is refused unless it is forced"):
+    server.fail("ai-stack-restore restore latest")
+
+with subtest("what was deleted, changed and added since is as it was"):
+    for number in range(1, 11):
+        status_of(server, "DELETE", f"https://localhost:8443/aidb/documents/{number}")
+    local(server, "/aidb/documents", {"path": "late.md", "content": "# Late\n\nStored after the backup.\n"})
+    assert answers(server) != source
+    server.succeed("ai-stack-restore restore --force latest")
+    wait_for_services(server, *ALL)
+    settle(server)
+    assert answers(server) == source
+
+with subtest("two new machines answer 100 questions like the one that was backed up"):
+    server.succeed("tar --create --file /root/backup.tar --directory /var/backup/ai-stack .")
+    server.succeed(
+        'systemd-run --quiet --collect --setenv=PATH="$PATH" --unit vault --working-directory /root'
+        " python3 -m http.server 9999"
+    )
+    server.wait_for_open_port(9999)
+    for machine in RESTORED:
+        wait_for_services(machine, *ALL)
+        settle(machine)
+        assert count(machine) == 0
+        machine.succeed(
+            "curl --silent --fail http://server:9999/backup.tar | tar --extract --directory /var/backup/ai-stack"
+        )
+        machine.succeed("ai-stack-restore restore --force latest")
+        wait_for_services(machine, *ALL)
+        settle(machine)
+        assert answers(machine) == source
+
+with subtest("they have the keys and the authority of the old one"):
+    ours = server.succeed("sha256sum /var/lib/ai-stack/tls/ca.crt /var/lib/ai-stack/secrets/*")
+    for machine in RESTORED:
+        assert machine.succeed("sha256sum /var/lib/ai-stack/tls/ca.crt /var/lib/ai-stack/secrets/*") == ours
+
+with subtest("a damaged backup is refused, and nothing changes"):
+    second.succeed("printf x >>$(ls --directory /var/backup/ai-stack/[0-9]*Z | tail -n 1)/manifest.json")
+    second.fail("ai-stack-restore restore --force latest")
+    assert answers(second) == source
