@@ -57,3 +57,22 @@ async def test_the_service_keeps_what_its_openapi_document_promises(start: Start
     async with start(rate_limits=limits, embed_wait=0.1) as aidb:
         await put(aidb, "a.md", GUIDE)
         await fuzz(aidb.base, keys.admin, directory=tmp_path)
+
+
+async def test_capabilities_are_the_routes_in_as_much_detail_as_wanted(aidb: Api) -> None:
+    document = (await aidb("GET", "/openapi.json")).json
+    operations = {(path, method) for path, item in document["paths"].items() for method in item}
+    sizes = []
+    for level in ("basic", "standard", "detailed", "advanced"):
+        answer = await aidb("GET", f"/discovery/capabilities?level={level}")
+        assert answer.status == 200
+        found = answer.json["capabilities"]
+        assert {(one["path"], one["method"].lower()) for one in found} <= operations
+        assert ("POST", "/search") in {(one["method"], one["path"]) for one in found}
+        sizes.append(len(answer.body))
+    assert sizes == sorted(set(sizes))
+
+    one = (await aidb("GET", "/discovery/capabilities?category=jobs")).json["capabilities"]
+    assert {item["category"] for item in one} == {"jobs"}
+    assert (await aidb("GET", "/discovery/capabilities?level=all")).status == 400
+    assert (await aidb.with_key(None)("GET", "/discovery/capabilities")).status == 401

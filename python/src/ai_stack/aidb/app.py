@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from redis.asyncio import Redis
 
-from ai_stack.aidb import cache, database, job_routes, routes, search_routes
+from ai_stack.aidb import cache, database, discovery_routes, job_routes, routes, search_routes
 from ai_stack.aidb.cache import VectorCache
 from ai_stack.aidb.connecting import first_connection, open_pool
 from ai_stack.aidb.database import Connection, Database
@@ -71,7 +71,7 @@ def create_app(settings: AidbSettings) -> web.Application:
         if secret is not None:
             register_secret(secret.get_secret_value())
     parts = _Parts(service, settings)
-    service.add_routes((*routes.ROUTES, *job_routes.ROUTES, *search_routes.ROUTES))
+    service.add_routes((*routes.ROUTES, *job_routes.ROUTES, *search_routes.ROUTES, *discovery_routes.ROUTES))
     service.add_resource(parts.storage)
     service.add_resource(parts.vectors)
     service.add_resource(parts.work)
