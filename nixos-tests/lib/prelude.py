@@ -130,12 +130,10 @@ def restarts(server: Shell, units: list[str]) -> dict[str, str]:
     return {unit: server.succeed(f"systemctl show --property InvocationID --value {unit}").strip() for unit in units}
 
 
-def start_load(client: Shell, *options: str) -> None:
-    """Start load.py as the unit `load`, with the operator's key; it ends when /root/stop is there, or by itself."""
+def start_load(client: Shell, *options: str, key: str = "operator") -> None:
+    """Start load.py as the unit `load`, with a key that `give_key` put there; it ends when /root/stop is there, or by itself."""
     client.succeed("rm -f /root/stop /root/load.json /root/acknowledged")
-    program = (
-        f"--url {GATEWAY} --authority {AUTHORITY} --header /root/operator.header --acknowledged /root/acknowledged"
-    )
+    program = f"--url {GATEWAY} --authority {AUTHORITY} --header /root/{key}.header --acknowledged /root/acknowledged"
     command = f"exec python3 /etc/stories/load.py {program} {' '.join(options)} >/root/load.json"
     client.succeed(f'systemd-run --quiet --collect --setenv=PATH="$PATH" --unit load /bin/sh -c {shlex.quote(command)}')
 

@@ -10,11 +10,12 @@ def computed(machine: Shell, where: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith("embeddings_tokens_total"))
 
 
+# Of the keys, the second machine knows the one that both were given.
 give_key(client, "shared", server.succeed("cat /run/ai-stack-shared-key"))
 
 with subtest("both compute"):
     before = computed(server, "127.0.0.1"), computed(client, "second")
-    start_load(client, "--mix embed --requests 60")
+    start_load(client, "--mix embed --requests 60", key="shared")
     told = end_load(client)
     assert (told["failed"], told["wrong"]) == (0, 0), told
     after = computed(server, "127.0.0.1"), computed(client, "second")
@@ -22,7 +23,7 @@ with subtest("both compute"):
     assert after[1] > before[1], (before, after)
 
 with subtest("one is killed under load, and no request fails"):
-    start_load(client, "--mix embed --workers 4 --until /root/stop")
+    start_load(client, "--mix embed --workers 4 --until /root/stop", key="shared")
     server.succeed("sleep 2")
     second.succeed("systemctl kill --signal SIGKILL ai-stack-embeddings")
     second.wait_for_unit("ai-stack-embeddings.service")
@@ -32,7 +33,7 @@ with subtest("one is killed under load, and no request fails"):
     assert told["requests"] > 20, told
 
 with subtest("one machine is lost under load, and no request fails"):
-    start_load(client, "--mix embed --workers 4 --until /root/stop")
+    start_load(client, "--mix embed --workers 4 --until /root/stop", key="shared")
     server.succeed("sleep 2")
     second.crash()
     server.succeed("sleep 5")
@@ -46,7 +47,7 @@ with subtest("documents get their vectors from the one that is left"):
 with subtest("the lost one is used again when it is back"):
     second.start()
     second.wait_for_unit("ai-stack-embeddings.service")
-    start_load(client, "--mix embed --requests 200")
+    start_load(client, "--mix embed --requests 200", key="shared")
     told = end_load(client)
     assert (told["failed"], told["wrong"]) == (0, 0), told
     until("its share", lambda: computed(client, "second") > 0)
