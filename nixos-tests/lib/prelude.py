@@ -131,7 +131,7 @@ def restarts(server: Shell, units: list[str]) -> dict[str, str]:
 
 
 def start_load(client: Shell, *options: str, key: str = "operator") -> None:
-    """Start load.py as the unit `load`, with a key that `give_key` put there; it ends when /root/stop is there, or by itself."""
+    """Start load.py as the unit `load`, with a key of `give_key`; it ends when /root/stop is there, or by itself."""
     client.succeed("rm -f /root/stop /root/load.json /root/acknowledged")
     program = f"--url {GATEWAY} --authority {AUTHORITY} --header /root/{key}.header --acknowledged /root/acknowledged"
     command = f"exec python3 /etc/stories/load.py {program} {' '.join(options)} >/root/load.json"
