@@ -52,7 +52,9 @@ def test_the_overview_has_the_six_panels_of_the_original() -> None:
 
 
 def test_every_service_the_machine_and_the_stores_have_a_dashboard() -> None:
-    services = {f"ai-stack-{name}" for name in ("embeddings", "aidb", "hybrid-coordinator", "nixos-docs", "status-page")}
+    services = {
+        f"ai-stack-{name}" for name in ("embeddings", "aidb", "hybrid-coordinator", "nixos-docs", "status-page")
+    }
     others = {f"ai-stack-{name}" for name in ("overview", "machine", "stores", "runbooks")}
     assert set(rendered()) == services | others
 

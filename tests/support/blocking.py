@@ -6,7 +6,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 _SERVICES = [
-    f"ai_stack.{package}" for package in ("service", "embeddings", "aidb", "hybrid_coordinator", "nixos_docs", "status_page")
+    f"ai_stack.{package}"
+    for package in ("service", "embeddings", "aidb", "hybrid_coordinator", "nixos_docs", "status_page")
 ]
 
 # Calls that are known and bounded: (function, file it may be called from, function names there).

@@ -513,7 +513,9 @@ CASES = (
         "LearnedContextNotCollected",
         at=400,
         fires={
-            'hybrid_gc_runs_total{component="hybrid-coordinator",instance="h",result="failure"}': "1x60 2x60 3x60 4x300",
+            'hybrid_gc_runs_total{component="hybrid-coordinator",instance="h",result="failure"}': (
+                "1x60 2x60 3x60 4x300"
+            ),
             'hybrid_gc_runs_total{component="hybrid-coordinator",instance="h",result="success"}': "5x480",
         },
         silent={

@@ -32,7 +32,8 @@ def test_the_reference_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [ServiceSettings, EmbeddingsSettings, AidbSettings, HybridSettings, NixosDocsSettings, StatusPageSettings]
+    "settings",
+    [ServiceSettings, EmbeddingsSettings, AidbSettings, HybridSettings, NixosDocsSettings, StatusPageSettings],
 )
 def test_every_setting_has_a_description(settings: type[ServiceSettings]) -> None:
     assert list(undescribed(settings)) == []
