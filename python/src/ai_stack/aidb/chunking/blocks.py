@@ -13,7 +13,8 @@ class Block:
 
     Attributes:
         start: offset of its first character.
-        end: offset behind its last one, white space that follows it included.
+        end: offset behind its last one, white space that follows it included; `start` for a heading that is not a line
+            of its own, as that of a function.
         level: 1 for the topmost headings, more for those below; 0 for what is no heading.
         title: text of a heading; otherwise empty.
     """
