@@ -20,6 +20,7 @@ SECRETS = {
         passwordFile = "FILE";
         environmentFile = "FILE";
     };""",
+    "collector.keyFile": 'collector = { enable = true; keyFile = "FILE"; };',
     "postgresql.passwordFile": 'postgresql = { host = "10.0.0.7"; passwordFile = "FILE"; };',
     "secrets.apiKeys": 'secrets.apiKeys = "FILE";',
     "secrets.grafanaAdminPassword": 'secrets.grafanaAdminPassword = "FILE";',
