@@ -23,6 +23,10 @@ ELSEWHERE = re.compile(
 )
 
 
+#: What a stack with one model refuses, and says why.
+REFUSED = {"/model/change": 409}
+
+
 def is_request(found: Command) -> bool:
     return found.words[0] == "curl" and any(LOCAL.fullmatch(word) for word in found.words)
 
@@ -72,6 +76,9 @@ async def test_the_requests_of_a_page_are_answered(stack: RunningStack, page: st
         headers = {name: value for name, value in request.headers.items() if name != "X-API-Key"}
         async with api(stack.services[SERVICES[int(match[1])]], stack.key) as call:
             answer = await call(request.method, path, headers=headers, data=body.encode() if body is not None else None)
+        if path in REFUSED:
+            assert answer.status == REFUSED[path], (str(found), answer.body)
+            continue
         assert answer.status < 400, (str(found), answer.body)
         if answer.body.startswith(b"{") and answer.headers["Content-Type"].startswith("application/json"):
             last |= answer.json
