@@ -1,12 +1,13 @@
 """What searches are made of: spelling, the choice of words, highlights, filters."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_stack.aidb.filters import Filters
 from ai_stack.aidb.lexicon import Wanted, Word
 from ai_stack.aidb.search import _highlights, decisive
-from ai_stack.aidb.spelling import closest, edit_distance
+from ai_stack.aidb.spelling import can_be_corrected, closest, edit_distance
 
 LETTERS = st.text("abcdé", max_size=9)
 
@@ -86,3 +87,8 @@ def test_only_what_differs_from_the_usual_makes_a_filter_selective() -> None:
     assert not Filters().selective
     assert Filters(project="a").selective
     assert Filters(statuses=("pending",)).selective
+
+
+@pytest.mark.parametrize(("word", "corrected"), [("kernl", True), ("leak", False), ("mine", False), ("utf8s", False)])
+def test_short_words_and_those_with_digits_are_not_corrected(word: str, corrected: bool) -> None:
+    assert can_be_corrected(word) is corrected

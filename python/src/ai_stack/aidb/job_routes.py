@@ -146,7 +146,6 @@ async def show_items(request: web.Request, path: schemas.JobPath, query: schemas
     "/jobs/{id:[0-9]+}/events",
     scope="read",
     path_params=schemas.JobPath,
-    response=str,
     response_type="text/event-stream",
     errors=(503,),
     summary="Watch a job",

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-MIN_LETTERS = 4
+#: Of four letters, too many words are one edit from another: "leak" and "leaf".
+MIN_LETTERS = 5
 
 
 def can_be_corrected(word: str) -> bool:
