@@ -116,7 +116,6 @@ class Lexicon:
                 return False
             await connection.fetch(f"SET LOCAL statement_timeout = '{COUNT_TIMEOUT:.0f}s'")
             await connection.fetch(_COUNT)
-            await connection.fetch(_DESCRIBE)
             return True
 
         counted = await self._database.transaction(count, idempotent=True, timeout=COUNT_TIMEOUT)
@@ -181,14 +180,14 @@ _CHANGED = """
     SELECT abs(now.chunks - s.chunks) > %(share)s * s.chunks OR now.newest - s.newest_chunk > %(share)s * s.chunks
     FROM corpus_statistics s, (SELECT count(*) AS chunks, coalesce(max(id), 0) AS newest FROM chunks) AS now"""
 
+# One statement, hence one snapshot: what is counted and how much it was must not be of two moments.
 _COUNT = """
     WITH counted AS MATERIALIZED (SELECT word, ndoc AS chunks FROM ts_stat('SELECT tsv FROM chunks')),
-    gone AS (DELETE FROM lexemes l WHERE NOT EXISTS (SELECT FROM counted WHERE counted.word = l.word))
+    gone AS (DELETE FROM lexemes l WHERE NOT EXISTS (SELECT FROM counted WHERE counted.word = l.word)),
+    described AS (
+        UPDATE corpus_statistics SET chunks = c.chunks, newest_chunk = c.newest, counted_at = now(),
+            chunk_length = greatest(1, coalesce(c.length, 400)), document_length = greatest(1, coalesce(d.length, 4000))
+        FROM (SELECT count(*) AS chunks, coalesce(max(id), 0) AS newest, avg(char_count) AS length FROM chunks) AS c,
+            (SELECT avg(size_bytes) AS length FROM documents) AS d)
     INSERT INTO lexemes (word, chunks) SELECT word, chunks FROM counted
     ON CONFLICT (word) DO UPDATE SET chunks = EXCLUDED.chunks WHERE lexemes.chunks <> EXCLUDED.chunks"""
-
-_DESCRIBE = """
-    UPDATE corpus_statistics SET chunks = c.chunks, newest_chunk = c.newest, counted_at = now(),
-        chunk_length = greatest(1, coalesce(c.length, 400)), document_length = greatest(1, coalesce(d.length, 4000))
-    FROM (SELECT count(*) AS chunks, coalesce(max(id), 0) AS newest, avg(char_count) AS length FROM chunks) AS c,
-        (SELECT avg(size_bytes) AS length FROM documents) AS d"""
