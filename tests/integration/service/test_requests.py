@@ -4,10 +4,12 @@ import gzip
 import io
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from multidict import CIMultiDict
 
 from ai_stack.service.context import SERVICE
@@ -309,3 +311,24 @@ async def test_failures_are_remembered_for_administrators_only(toy: Api, keys: K
     # what the client was told, not what the exception said
     assert (oldest["status"], oldest["error"]) == (500, "internal error")
     assert "hunter2" not in answer.body.decode()
+
+
+async def test_after_a_failed_start_what_had_started_stops(keys: Keys) -> None:
+    happened: list[str] = []
+
+    async def first(_: web.Application) -> AsyncIterator[None]:
+        happened.append("started")
+        yield
+        happened.append("stopped")
+
+    async def second(_: web.Application) -> AsyncIterator[None]:
+        if happened:
+            raise RuntimeError("no such store")
+        yield
+
+    app = create_app(toy_settings(keys.path))
+    app.cleanup_ctx.extend([first, second])
+    with pytest.raises(RuntimeError, match="no such store"):
+        async with running(app):
+            pass
+    assert happened == ["started", "stopped"]

@@ -121,8 +121,8 @@ async def serving(app: web.Application) -> AsyncIterator[asyncio.Server]:
     )
     if service.keys is None:
         log.warning("auth.disabled", consequence="every local process may call this service")
-    await runner.setup()
     try:
+        await runner.setup()
         listener = await _listen(runner, service)
         try:
             yield listener
@@ -134,6 +134,7 @@ async def serving(app: web.Application) -> AsyncIterator[asyncio.Server]:
             # What these have sent is to be read before connections without a request are closed.
             await asyncio.sleep(ACCEPT_GRACE)
     finally:
+        # After a start that failed half-way, too: what had started is to stop.
         await runner.cleanup()
 
 
