@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nix.alerts.cases import CASES, Case
+from nix.alerts.cases import CASES
+from nix.alerts.cases.case import Case
 from nix.evaluate import EvaluationError, Machine
 from nix.known_metrics import everything
 from nix.monitored import MONITORED, alerts, groups, own, promtool
