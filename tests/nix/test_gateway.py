@@ -23,6 +23,7 @@ from yarl import URL
 
 from nix.evaluate import Machine, require
 from nix.scripts import run
+from support.waiting import PATIENCE
 
 #: Set when the client has the first event.
 SEEN = web.AppKey("seen", asyncio.Event)
@@ -136,7 +137,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     with (tmp_path / "error.log").open("w") as errors:
         process = subprocess.Popen([nginx, "-c", str(config), "-p", str(tmp_path), "-e", "stderr"], stderr=errors)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not _listens(ports[8443]):
             assert process.poll() is None, (tmp_path / "error.log").read_text()
             assert time.monotonic() < deadline
@@ -300,7 +301,7 @@ async def test_too_many_questions_are_refused_while_bulk_loading_goes_on(gateway
 
 
 async def test_events_arrive_one_by_one(gateway: Gateway) -> None:
-    async with server(gateway.ports[8100]) as app, gateway.client() as client, asyncio.timeout(60):
+    async with server(gateway.ports[8100]) as app, gateway.client() as client, asyncio.timeout(PATIENCE):
         answer = await client.get(f"{gateway.https}/echo/events")
         assert (await answer.content.readuntil(b"\n\n")) == b"data: one\n\n"
         app[SEEN].set()
@@ -311,7 +312,7 @@ async def test_websockets_go_through(gateway: Gateway) -> None:
     async with server(gateway.ports[8100]), gateway.client() as client:
         peer = await client.ws_connect(f"{gateway.https}/echo/talk")
         await peer.send_str("hello")
-        message = await peer.receive(timeout=5)
+        message = await peer.receive(timeout=PATIENCE)
         await peer.close()
     assert (message.type, message.data) == (WSMsgType.TEXT, "echo hello")
 

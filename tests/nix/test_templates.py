@@ -16,6 +16,7 @@ import pytest
 
 from nix.evaluate import REPOSITORY, Unit, instantiate
 from support.http import make_keys
+from support.waiting import PATIENCE
 
 TEMPLATES = REPOSITORY / "templates"
 NAMES = sorted(path.parent.name for path in TEMPLATES.glob("*/flake.nix"))
@@ -155,7 +156,7 @@ async def translator(directory: Path, **settings: Any) -> AsyncIterator[tuple[as
 async def test_the_own_service_wants_a_key_answers_and_drains(tmp_path: Path) -> None:
     keys = make_keys(tmp_path)
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE),
         translator(tmp_path, api_keys_file=str(keys.path)) as (child, port),
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):

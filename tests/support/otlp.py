@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,23 +42,39 @@ class Received:
         with self._arrived:
             return list(self._spans)
 
-    def wait_for(self, *names: str, timeout: float = 20.0) -> dict[str, Span]:
+    def wait_for(self, *names: str, timeout: float = 60.0) -> dict[str, Span]:
         """Return the spans of these names, by name, once all have arrived."""
-        self._wait(frozenset(names), None, timeout)
-        return {span.name: span for _, span in self.spans if span.name in names}
+        wanted = frozenset(names)
+        spans = self._wait(lambda arrived: wanted <= {span.name for _, span in arrived}, timeout)
+        return {span.name: span for _, span in spans if span.name in wanted}
 
-    def wait_for_trace(self, trace_id: str, *names: str, timeout: float = 20.0) -> list[tuple[str, Span]]:
-        """Return the spans of a trace, with their services, once spans of these names are among them."""
-        self._wait(frozenset(names), bytes.fromhex(trace_id), timeout)
-        return [(service, span) for service, span in self.spans if span.trace_id.hex() == trace_id]
+    def wait_for_trace(
+        self, trace_id: str, spans: frozenset[tuple[str, str]], timeout: float = 60.0
+    ) -> list[tuple[str, Span]]:
+        """Return the spans of a trace, with their services, once these (service, name) and all parents but one came.
 
-    def _wait(self, names: frozenset[str], trace_id: bytes | None, timeout: float) -> None:
+        Each service exports at its own time: a child may arrive long before its parent.
+        """
+
+        def of_trace(arrived: list[tuple[str, Span]]) -> list[tuple[str, Span]]:
+            return [(service, span) for service, span in arrived if span.trace_id.hex() == trace_id]
+
+        def complete(arrived: list[tuple[str, Span]]) -> bool:
+            there = of_trace(arrived)
+            ids = {span.span_id for _, span in there}
+            parents_missing = {span.parent_span_id for _, span in there} - ids
+            return spans <= {(service, span.name) for service, span in there} and len(parents_missing) == 1
+
+        return of_trace(self._wait(complete, timeout))
+
+    def _wait(self, enough: Callable[[list[tuple[str, Span]]], bool], timeout: float) -> list[tuple[str, Span]]:
         end = time.monotonic() + timeout
         with self._arrived:
-            while not names <= (arrived := {span.name for _, span in self._spans if trace_id in (None, span.trace_id)}):
+            while not enough(self._spans):
                 left = end - time.monotonic()
-                assert left > 0, f"arrived: {sorted(arrived)}"
+                assert left > 0, f"arrived: {sorted((service, span.name) for service, span in self._spans)}"
                 self._arrived.wait(left)
+            return list(self._spans)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 
 from ai_stack.local.keyfile import add_key
 from support.otlp import Received, http_receiver
+from support.waiting import PATIENCE
 
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
@@ -97,7 +98,7 @@ def running_stack(state: Path, corpus: Path, environment: Mapping[str, str] | No
 
 def _wait_until_accepted(url: str, key: str) -> None:
     """Services look for changes of the key file once a second."""
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + PATIENCE
     request = urllib.request.Request(f"{url}/openapi.json", headers={"X-API-Key": key})
     while True:
         try:

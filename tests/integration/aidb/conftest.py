@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -22,14 +21,6 @@ class Start(Protocol):
     """Starts the service with settings of one's own."""
 
     def __call__(self, **changes: Any) -> AbstractAsyncContextManager[Api]: ...
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 15.0) -> None:
-    """Return when `condition` is true; fail when it is not within so many seconds."""
-    give_up = time.monotonic() + within
-    while not await condition():
-        assert time.monotonic() < give_up, "it did not become true in time"
-        await asyncio.sleep(0.05)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pytest
 
 from support.http import Api
 from support.stores import ValkeyFixture
+from support.waiting import eventually
 
-from .conftest import Start, eventually
+from .conftest import Start
 from .fakes import FakeEmbeddings
 from .test_documents import GUIDE, put
 
@@ -142,6 +143,6 @@ async def test_two_processes_share_an_import(start: Start) -> None:
         async def done() -> bool:
             return bool((await two("GET", f"/jobs/{job_id}")).json["state"] == "succeeded")
 
-        await eventually(done, within=60)
+        await eventually(done)
         assert (await two("GET", f"/jobs/{job_id}")).json["created"] == 400
         assert (await one("GET", "/stats")).json["documents"] == 400

@@ -15,8 +15,9 @@ import pytest
 
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api, Keys, api
+from support.waiting import PATIENCE, eventually
 
-from .conftest import eventually, settings_for
+from .conftest import settings_for
 from .fakes import FakeEmbeddings
 from .test_documents import rows
 
@@ -79,7 +80,7 @@ async def client(keys: Keys, port: int) -> AsyncIterator[Api]:
             except aiohttp.ClientError:
                 return False
 
-        await eventually(ready, within=30)
+        await eventually(ready)
         yield client_
 
 
@@ -118,7 +119,7 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(
         async def all_embedded() -> bool:
             return bool((await aidb("GET", "/stats")).json["chunks_pending"] == 0)
 
-        await eventually(all_embedded, within=30)
+        await eventually(all_embedded)
     found = dict(await asyncio.to_thread(rows, store, COMPLETE))
     assert acknowledged <= found.keys()
     assert all(found.values())
@@ -135,7 +136,7 @@ async def test_a_newer_schema_stops_the_process_with_one_readable_line(
     await asyncio.to_thread(rows, store, newer)
 
     await process.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert await process.end() == os.EX_CONFIG
     last = json.loads((await asyncio.to_thread(process.log)).splitlines()[-1])
     assert last["event"] == "service.cannot_start"

@@ -16,8 +16,9 @@ from ai_stack.local.postgres import ConnectionParameters
 from ai_stack.service.errors import Conflict
 from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.resilience import DependencyError, DependencyTimeout, GuardRegistry
+from support.waiting import eventually
 
-from .conftest import eventually, settings_for
+from .conftest import settings_for
 from .test_documents import rows
 
 

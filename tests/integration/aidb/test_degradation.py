@@ -10,8 +10,9 @@ from ai_stack.aidb.errors import SchemaError, StoredVectorsOfAnotherModel
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api
 from support.stores import PostgresFixture
+from support.waiting import eventually
 
-from .conftest import Start, eventually
+from .conftest import Start
 from .fakes import FakeEmbeddings
 from .test_documents import GUIDE, put, rows
 
@@ -40,13 +41,13 @@ async def test_documents_are_accepted_without_embeddings_and_embedded_when_they_
         assert refused.json["error"].startswith("embeddings is unavailable")
 
         await embeddings.start()
-        await eventually(lambda: all_embedded(aidb), within=10)
+        await eventually(lambda: all_embedded(aidb))
 
         async def answers_by_vector() -> bool:
             answer = await aidb("POST", "/search", json={"query": "restore the newest copy"})
             return answer.json["degraded"] is False and answer.json["results"][0]["distance"] is not None
 
-        await eventually(answers_by_vector, within=10)
+        await eventually(answers_by_vector)
 
 
 async def test_a_keyword_search_does_without_embeddings_and_is_not_degraded(

@@ -9,8 +9,9 @@ import pytest
 
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api
+from support.waiting import eventually
 
-from .conftest import Start, eventually
+from .conftest import Start
 from .test_documents import put, rows
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -34,7 +35,7 @@ async def finished(aidb: Api, job_id: int) -> Any:
     async def done() -> bool:
         return (await aidb("GET", f"/jobs/{job_id}")).json["state"] in ("succeeded", "failed", "cancelled")
 
-    await eventually(done, within=60)
+    await eventually(done)
     return (await aidb("GET", f"/jobs/{job_id}")).json
 
 
@@ -59,7 +60,7 @@ async def test_an_import_stores_every_line_and_says_what_became_of_each(aidb: Ap
     async def embedded() -> bool:
         return bool((await aidb("GET", f"/jobs/{job['id']}")).json["chunks_pending"] == 0)
 
-    await eventually(embedded, within=60)
+    await eventually(embedded)
 
 
 async def test_lines_that_are_no_documents_are_named_and_the_others_are_stored(aidb: Api) -> None:
@@ -131,9 +132,9 @@ async def test_a_sender_who_goes_away_leaves_no_job(start: Start, store: Connect
         async def jobs(number: int) -> bool:
             return await asyncio.to_thread(rows, store, "SELECT count(*) FROM jobs") == [(number,)]
 
-        await eventually(lambda: jobs(1), within=30)
+        await eventually(lambda: jobs(1))
         writer.close()
-        await eventually(lambda: jobs(0), within=30)
+        await eventually(lambda: jobs(0))
 
 
 async def test_a_watcher_sees_the_job_to_its_end(aidb: Api, keys: Any) -> None:
@@ -266,7 +267,7 @@ async def test_old_jobs_and_those_without_a_sender_are_deleted(start: Start, sto
         async def cleaned() -> bool:
             return await asyncio.to_thread(rows, store, "SELECT id FROM jobs") == [(kept,)]
 
-        await eventually(cleaned, within=30)
+        await eventually(cleaned)
     assert await asyncio.to_thread(rows, store, "SELECT DISTINCT job_id FROM job_items") == [(kept,)]
 
 

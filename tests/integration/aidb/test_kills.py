@@ -17,8 +17,9 @@ import pytest
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api, Keys, api
 from support.stores import PostgresFixture, ValkeyFixture
+from support.waiting import eventually
 
-from .conftest import eventually, settings_for
+from .conftest import settings_for
 from .fakes import FakeEmbeddings
 from .test_crash import Process
 from .test_documents import rows
@@ -78,7 +79,7 @@ async def persist(aidb: Api, method: str, path: str, **kwargs: Any) -> Any:
         assert answer.status < 300 or answer.status in (429, 500, 503, 504), answer.body
         return bool(answer.status < 300)
 
-    await eventually(answered, within=120)
+    await eventually(answered)
     return answer.json
 
 
@@ -148,9 +149,9 @@ async def test_every_acknowledged_document_is_whole_and_found_whoever_was_killed
             async def embedded() -> bool:
                 return bool((await persist(aidb, "GET", "/stats"))["chunks_pending"] == 0)
 
-            await eventually(finished, within=180)
+            await eventually(finished)
             await killing
-            await eventually(embedded, within=180)
+            await eventually(embedded)
             job = await persist(aidb, "GET", f"/jobs/{job_id}")
             assert (job["state"], job["done"], job["refused"]) == ("succeeded", DOCUMENTS, 0)
             for wanted in chance.sample(range(DOCUMENTS), 20):

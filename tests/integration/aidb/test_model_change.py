@@ -14,8 +14,9 @@ from ai_stack.aidb.errors import StoredVectorsOfAnotherModel
 from ai_stack.aidb.model_change import next_index
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api, Keys, api
+from support.waiting import eventually
 
-from .conftest import Start, eventually, settings_for
+from .conftest import Start, settings_for
 from .fakes import FakeEmbeddings
 from .test_crash import Process, client
 from .test_documents import rows
@@ -46,7 +47,7 @@ async def fill(aidb: Api) -> None:
     async def embedded() -> bool:
         return bool((await aidb("GET", "/stats")).json["chunks_pending"] == 0)
 
-    await eventually(embedded, within=60)
+    await eventually(embedded)
 
 
 class Load:
@@ -109,7 +110,7 @@ async def test_a_change_under_load_gives_no_failed_and_no_mixed_answer_though_it
             async def in_the_middle() -> bool:
                 return newer.requests > newer.allow
 
-            await eventually(in_the_middle, within=60)
+            await eventually(in_the_middle)
             assert (await aidb("GET", f"/jobs/{job_id}")).json["done"] == 12
             await process.end(signal.SIGKILL)
             newer.hold.set()
@@ -126,7 +127,7 @@ async def test_a_change_under_load_gives_no_failed_and_no_mixed_answer_though_it
             async def went_on() -> bool:
                 return load.answers > seen + PAGES
 
-            await eventually(went_on, within=60)
+            await eventually(went_on)
             late = await aidb("POST", "/vector/search", json={"query": "late.txt latecomer", "limit": 1})
             assert late.json["results"][0]["path"] == "late.txt"
             searching.cancel()
@@ -183,7 +184,7 @@ async def test_a_change_that_is_cancelled_leaves_everything_as_it_was(
         async def in_the_middle() -> bool:
             return newer.requests > newer.allow
 
-        await eventually(in_the_middle, within=60)
+        await eventually(in_the_middle)
         assert (await aidb("POST", f"/jobs/{job_id}/pause")).json["state"] == "paused"
         newer.hold.set()
         assert (await aidb("POST", f"/jobs/{job_id}/cancel")).json["state"] == "cancelled"
@@ -191,7 +192,7 @@ async def test_a_change_that_is_cancelled_leaves_everything_as_it_was(
         async def cleaned() -> bool:
             return await asyncio.to_thread(rows, store, "SELECT count(*) FROM model_change") == [(0,)]
 
-        await eventually(cleaned, within=60)
+        await eventually(cleaned)
         assert await asyncio.to_thread(rows, store, columns) == before
         assert (await aidb("GET", "/stats")).json["model"] == "fake-model"
         # And it can be begun anew.

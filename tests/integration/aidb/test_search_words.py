@@ -7,8 +7,9 @@ import pytest
 
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api
+from support.waiting import eventually
 
-from .conftest import Start, eventually
+from .conftest import Start
 from .test_search import fill, find
 
 
@@ -21,7 +22,7 @@ async def counted(aidb: Api, store: ConnectionParameters) -> None:
             cursor.execute("SELECT chunks >= 0.9 * (SELECT count(*) FROM chunks) FROM corpus_statistics")
             return bool(cursor.fetchone()[0])
 
-    await eventually(done, within=60.0)
+    await eventually(done)
 
 
 async def test_a_misspelled_word_finds_what_was_meant(aidb: Api, store: ConnectionParameters) -> None:
@@ -171,4 +172,4 @@ async def test_what_is_gone_is_no_longer_counted(aidb: Api, store: ConnectionPar
             cursor.execute("SELECT count(*) FROM lexemes WHERE word IN ('nginx', 'certif')")
             return bool(cursor.fetchone()[0] == 0)
 
-    await eventually(gone, within=60.0)
+    await eventually(gone)

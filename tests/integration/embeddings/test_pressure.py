@@ -3,17 +3,16 @@
 import asyncio
 import string
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from ai_stack.embeddings import loader
 from ai_stack.embeddings.engine import OnnxEngine, TokenIds, Vectors
 from support.http import Api, Keys
+from support.waiting import PATIENCE, until
 
 from .conftest import MakeSettings, serving
-
-DEADLINE = 30.0
 
 
 class Gate:
@@ -26,7 +25,7 @@ class Gate:
 
     def embed(self, engine: OnnxEngine, texts: Sequence[TokenIds]) -> Vectors:
         self.texts += len(texts)
-        assert self.opened.wait(DEADLINE)
+        assert self.opened.wait(PATIENCE)
         return _embed(engine, texts)
 
 
@@ -43,12 +42,6 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setattr(OnnxEngine, "embed", embed)
     yield held
     held.opened.set()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def queue_tokens(api: Api) -> float:
@@ -69,7 +62,7 @@ async def test_until_the_model_is_loaded_everything_but_health_is_503(
     load = loader.load_model
 
     def late(settings: object) -> object:
-        assert go.wait(DEADLINE)
+        assert go.wait(PATIENCE)
         return load(settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loader, "load_model", late)
@@ -87,7 +80,7 @@ async def test_until_the_model_is_loaded_everything_but_health_is_503(
         assert (await api("GET", "/health/startup")).status == 503
         assert (await api("GET", "/health/live")).status == 200
         go.set()
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(PATIENCE):
             while (await api("GET", "/health/ready")).status != 200:
                 await asyncio.sleep(0.02)
         assert (await api("POST", "/embed", json={"inputs": "a"})).status == 200
@@ -133,7 +126,7 @@ async def test_work_of_a_client_that_left_is_dropped(make_settings: MakeSettings
         leaving = asyncio.create_task(api("POST", "/embed", json={"inputs": distinct("one two", 20)}))
         await until(lambda: gate.texts > before)
         leaving.cancel()
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(PATIENCE):
             while await queue_tokens(api) > 0:
                 await asyncio.sleep(0.01)
         gate.opened.set()
@@ -153,7 +146,7 @@ async def test_a_bulk_request_does_not_hold_up_a_single_text(
         )
         await until(lambda: gate.texts > before)
         single = asyncio.create_task(api.with_key(keys.write)("POST", "/embed", json={"inputs": "short"}))
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(PATIENCE):
             while (await api("GET", "/metrics")).body.count(b"embeddings_tokenize_seconds_count 2") == 0:
                 await asyncio.sleep(0.01)
         gate.opened.set()

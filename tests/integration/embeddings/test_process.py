@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from support.http import Keys
+from support.waiting import PATIENCE
 
 _INSPECT = """
 import json, os, sys
@@ -60,7 +61,7 @@ async def test_the_process_is_ready_with_its_model_and_ends_with_0(
         arguments = [sys.executable, "-m", "ai_stack.embeddings", "--config", str(config)]
         child = await asyncio.create_subprocess_exec(*arguments, env=environ, stderr=asyncio.subprocess.PIPE)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while b"READY=1" not in await asyncio.get_running_loop().sock_recv(manager, 1000):
                     pass
             async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(unix_socket))) as session:

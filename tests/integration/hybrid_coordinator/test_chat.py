@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from support.http import Api, Keys
+from support.waiting import PATIENCE
 
 from .conftest import Start
 from .fakes import AIDB_TEXT, Others
@@ -80,7 +81,7 @@ async def test_a_client_that_leaves_stops_the_model(start: Start, keys: Keys, lo
         async for _event in stream:
             break
         await stream.close()
-        await asyncio.wait_for(local.left.wait(), 5.0)
+        await asyncio.wait_for(local.left.wait(), PATIENCE)
 
 
 async def test_a_stream_that_breaks_off_says_so(start: Start, keys: Keys, local: LlmStub) -> None:

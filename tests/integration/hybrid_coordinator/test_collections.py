@@ -13,6 +13,7 @@ from ai_stack.hybrid_coordinator.learned import StoredVectorsOfAnotherModel
 from ai_stack.hybrid_coordinator.records import COLLECTIONS
 from ai_stack.hybrid_coordinator.vector_store import VectorStoreInUse
 from support.http import Answer, Api
+from support.waiting import PATIENCE
 
 from .conftest import Start
 from .fakes import Others
@@ -133,7 +134,7 @@ async def test_a_model_that_changes_later_is_not_mixed_in(start: Start, fakes: O
 
 async def eventually(hybrid: Api, *, status: int) -> Any:
     """Store new items until that is answered with `status`."""
-    limit = time.monotonic() + 60.0
+    limit = time.monotonic() + PATIENCE
     number = 0
     while (answer := await put_new(hybrid, number)).status != status and time.monotonic() < limit:
         await asyncio.sleep(0.1)

@@ -23,6 +23,7 @@ from ai_stack.service.guard import Guard
 from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.resilience import Policy
 from support.http import Api, Keys
+from support.waiting import PATIENCE
 
 from .conftest import Start
 from .fakes import DIMENSIONS, vector_of
@@ -162,7 +163,7 @@ async def test_it_runs_on_schedule_while_clients_write_and_loses_nothing(start: 
 
 
 async def runs(hybrid: Api) -> float:
-    limit = time.monotonic() + 60.0
+    limit = time.monotonic() + PATIENCE
     found: Any = 0.0
     while found <= 1 and time.monotonic() < limit:
         text = (await hybrid("GET", "/metrics")).body.decode()

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from support.http import Api, Keys
+from support.waiting import PATIENCE
 
 from .conftest import Start
 from .fakes import Others
@@ -34,7 +35,7 @@ async def report(hybrid: Api, id_: str, **body: Any) -> Any:
 
 async def settled(hybrid: Api, id_: str) -> Any:
     """The interaction, once it has been learned from."""
-    limit = time.monotonic() + 60.0
+    limit = time.monotonic() + PATIENCE
     while (answer := await hybrid("GET", f"/interactions/{id_}")).json["pending"] and time.monotonic() < limit:
         await asyncio.sleep(0.02)
     assert answer.json["pending"] is False

@@ -18,6 +18,7 @@ from ai_stack.hybrid_coordinator.vector_store import (
     VectorStoreError,
     all_of,
 )
+from support.waiting import PATIENCE
 
 from .conftest import Start
 from .fakes import Others
@@ -192,7 +193,7 @@ async def test_a_collection_that_vanishes_is_created_again(start: Start, stub: Q
         await hybrid("POST", "/collections/best-practices/items", json=ITEM)
         await stub.memory.delete_collection(next(name for name in stub.created if name.startswith("best-practices")))
         assert (await hybrid("POST", "/augment_query", json=QUESTION)).json["degraded_services"] == ["qdrant"]
-        limit = time.monotonic() + 60.0
+        limit = time.monotonic() + PATIENCE
         while (listed := await hybrid("GET", "/collections")).status != 200 and time.monotonic() < limit:
             await asyncio.sleep(0.05)
         assert {"name": "best-practices", "items": 0} in listed.json["collections"]

@@ -22,6 +22,7 @@ from ai_stack.local.postgres import Postgres
 from ai_stack.local.program import RunningProgram
 from ai_stack.local.valkey import Valkey
 from support.stores import PostgresFixture, ValkeyFixture
+from support.waiting import PATIENCE
 
 
 def one(connection: object, query: str) -> object:
@@ -167,7 +168,7 @@ def test_a_store_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     cluster = Postgres(tmp_path)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while processes.working_in(cluster.data, "postgres") or processes.working_in(tmp_path / "valkey", "valkey-server"):
         assert time.monotonic() < deadline, "a store outlived its starter"
         time.sleep(0.05)

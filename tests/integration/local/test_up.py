@@ -6,8 +6,7 @@ import re
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ import pytest
 
 from ai_stack.local import processes
 from support.stack import command
+from support.waiting import wait_until
 
 PAGE = """# Tea house
 
@@ -42,13 +42,6 @@ def left_running(state: Path) -> list[int]:
     """Processes whose command line names the state directory."""
     found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     return [pid for pid in found if any(str(state) in argument for argument in processes.command_line(pid))]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 def wait_until_running(process: subprocess.Popen[bytes], output: Path) -> None:

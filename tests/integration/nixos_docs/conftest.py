@@ -12,6 +12,7 @@ import pytest
 from ai_stack.nixos_docs.app import create_app
 from ai_stack.nixos_docs.settings import NixosDocsSettings
 from support.http import Answer, Api, Keys, api, make_keys, running
+from support.waiting import PATIENCE
 
 RunDocs = Callable[..., AbstractAsyncContextManager[Api]]
 
@@ -97,7 +98,7 @@ def run_docs(keys: Keys, docs: Path, tmp_path: Path) -> RunDocs:
 
 async def wait_for(client: Api, status: int) -> Answer:
     """Return the first readiness answer with this status."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             answer = await client("GET", "/health/ready")
             if answer.status == status:

@@ -12,6 +12,7 @@ from typing import Any
 
 from support.http import Keys, api
 from support.otlp import http_receiver
+from support.waiting import PATIENCE
 
 from .conftest import wait_for
 
@@ -43,7 +44,7 @@ def write_config(directory: Path, **content: Any) -> Path:
 async def listening(child: asyncio.subprocess.Process) -> str:
     """Return the base URL that the process's log tells."""
     assert child.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         async for line in child.stderr:
             entry = json.loads(line)
             if entry["event"] == "service.listening":
@@ -65,7 +66,7 @@ async def test_it_answers_traces_its_searches_and_drains(keys: Keys, docs: Path,
                 )
                 assert answer.json["results"][0]["path"] == "nixos-modules/firewall.md"
             child.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await child.communicate()
             assert child.returncode == 0
         spans = await asyncio.to_thread(received.wait_for, "POST /search", "nixos_docs.search")

@@ -13,6 +13,7 @@ from ai_stack.nixos_docs.semantic import keeper
 from ai_stack.nixos_docs.semantic.words import MIN_OPTIONS
 from support.embeddings import FakeEmbeddings
 from support.http import Api, Keys
+from support.waiting import PATIENCE
 
 from .conftest import RunDocs
 
@@ -31,7 +32,7 @@ async def embeddings() -> AsyncIterator[tuple[FakeEmbeddings, str]]:
 
 async def vectors(client: Api, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return what `/health` says of the vectors as soon as it holds."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while True:
             state: dict[str, Any] = (await client("GET", "/health")).json["vectors"]
             if holds(state):
@@ -93,7 +94,7 @@ async def test_with_the_embeddings_service_down_words_still_find(
         assert (await client("GET", "/health/ready")).json["status"] == "degraded"
         # A degraded answer is not remembered.
         fake.status = 200
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (await search(client, "open a port"))["degraded"]:
                 await asyncio.sleep(0.05)
         metrics = (await client("GET", "/metrics")).body.decode()

@@ -14,6 +14,7 @@ import pytest
 from ai_stack.service.notify import Notifier
 from ai_stack.service.runner import serve
 from support.http import Api, Keys, api, running
+from support.waiting import PATIENCE
 
 from .toy import RELEASE, STARTED, create_app, toy_settings
 
@@ -52,7 +53,7 @@ async def test_2000_idle_connections_disturb_nobody_and_are_closed(keys: Keys) -
     app = create_app(toy_settings(keys.path, idle_timeout=2.0))
     async with running(app) as base, connections(base, 2000) as idle, api(base, keys.read) as client:
         assert (await client("GET", "/items")).status == 200
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             closed = await asyncio.gather(*(reader.read() for reader, _ in idle))
         assert closed == [b""] * 2000
 
@@ -60,7 +61,7 @@ async def test_2000_idle_connections_disturb_nobody_and_are_closed(keys: Keys) -
 async def test_connections_beyond_the_limit_are_refused_at_once(keys: Keys) -> None:
     app = create_app(toy_settings(keys.path, max_connections=3))
     async with running(app) as base, connections(base, 3):
-        async with connections(base, 1) as [(reader, _)], asyncio.timeout(5):
+        async with connections(base, 1) as [(reader, _)], asyncio.timeout(PATIENCE):
             refusal = await reader.read()
         assert refusal.startswith(b"HTTP/1.1 503 ")
         assert b"X-Request-ID: " in refusal
@@ -89,7 +90,7 @@ async def test_a_client_that_trickles_its_body_gets_408(keys: Keys) -> None:
             b"POST /greet HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
             b"X-API-Key: " + keys.read.encode() + b"\r\n\r\n{"
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -122,7 +123,7 @@ async def test_what_is_not_http_is_refused_in_the_form_of_all_errors(
     caplog.set_level(logging.INFO)
     async with connections(toy.base, 1) as [(reader, writer)]:
         writer.write(garbage)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = head.partition("content-length: ")[2].partition("\r\n")[0]
             body = json.loads(await reader.readexactly(int(length)))
@@ -144,9 +145,9 @@ async def test_a_running_request_is_finished_before_the_service_ends(keys: Keys)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         base = await stack.enter_async_context(running(app))
         request = asyncio.create_task(_get(session, f"{base}/wait", keys.read))
-        await asyncio.wait_for(app[STARTED].wait(), 5)
+        await asyncio.wait_for(app[STARTED].wait(), PATIENCE)
         ending = asyncio.create_task(stack.aclose())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await accepts_connections(base):
                 await asyncio.sleep(0.01)
         assert not request.done()
@@ -161,7 +162,9 @@ async def test_requests_that_wait_to_be_accepted_are_answered_before_the_service
     with contextlib.ExitStack() as sockets:
         async with running(app) as base:
             # Without a turn of the event loop in between: only the kernel knows of these connections.
-            waiting = [sockets.enter_context(socket.create_connection(address(base), timeout=5)) for _ in range(20)]
+            waiting = [
+                sockets.enter_context(socket.create_connection(address(base), timeout=PATIENCE)) for _ in range(20)
+            ]
             for client in waiting:
                 client.sendall(request)
         for client in waiting:
@@ -175,7 +178,7 @@ async def test_a_request_that_does_not_end_is_cut_off_at_the_bound(keys: Keys) -
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         base = await stack.enter_async_context(running(app))
         request = asyncio.create_task(_get(session, f"{base}/wait", keys.read))
-        await asyncio.wait_for(app[STARTED].wait(), 5)
+        await asyncio.wait_for(app[STARTED].wait(), PATIENCE)
         await asyncio.wait_for(stack.aclose(), 10)
         with pytest.raises(aiohttp.ClientError):
             await request

@@ -18,6 +18,7 @@ import pytest
 from ai_stack.service.runner import serving
 from ai_stack.service.settings import SettingsError
 from support.http import Keys
+from support.waiting import PATIENCE
 
 from .toy import create_app, toy_settings
 
@@ -98,7 +99,7 @@ async def test_check_exits_without_serving(tmp_path: Path, keys: Keys) -> None:
 
 
 async def test_disabled_auth_is_said_in_the_log_at_each_start(tmp_path: Path) -> None:
-    async with process("--config", write_config(tmp_path, auth="disabled")) as child, asyncio.timeout(30):
+    async with process("--config", write_config(tmp_path, auth="disabled")) as child, asyncio.timeout(PATIENCE):
         assert child.stderr is not None
         line = json.loads(await child.stderr.readline())
     assert (line["event"], line["level"]) == ("auth.disabled", "warning")
@@ -174,7 +175,7 @@ async def test_a_signal_drains_and_exits_with_0(tmp_path: Path, keys: Keys, numb
         socket_path = tmp_path / "http.sock"
         config = write_config(tmp_path, api_keys_file=str(keys.path), unix_socket=str(socket_path))
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
-        async with process("--config", config, environ=environ) as child, asyncio.timeout(30):
+        async with process("--config", config, environ=environ) as child, asyncio.timeout(PATIENCE):
             heard: list[bytes] = []
             while b"READY=1" not in heard or b"WATCHDOG=1" not in heard:
                 heard.append(await loop.sock_recv(manager, 1000))

@@ -13,6 +13,7 @@ from ai_stack.service import tracing
 from ai_stack.service.tracing import Tracing, client_span, server_span, span, trace_headers
 from support.logs import LogLines
 from support.otlp import Received, grpc_receiver, http_receiver
+from support.waiting import PATIENCE
 
 # What a shutdown may take on a busy machine, when it is to give up after tracing.SHUTDOWN_TIMEOUT.
 SOON = tracing.SHUTDOWN_TIMEOUT + 3.0
@@ -48,7 +49,7 @@ def seconds_of_shutdown(handle: Tracing) -> float:
 
 
 def wait_for_line(log_lines: LogLines, event: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not log_lines.named(event):
         assert time.monotonic() < end, log_lines.text
         time.sleep(0.01)
@@ -90,10 +91,10 @@ def test_an_absent_collector_is_reported_once_and_its_return_too(
         monkeypatch,
         absent,
         OTEL_BSP_SCHEDULE_DELAY="10",
-        OTEL_EXPORTER_OTLP_TIMEOUT="0.2",
+        OTEL_EXPORTER_OTLP_TIMEOUT="2",
         OTEL_BSP_MAX_QUEUE_SIZE="512",
     )
-    wait = time.monotonic() + 20
+    wait = time.monotonic() + PATIENCE
     with server_span({}, "GET", "/x"):
         for _ in range(2000):
             with span("lost"):

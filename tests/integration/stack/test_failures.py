@@ -10,6 +10,7 @@ import pytest
 
 from support.http import Api, api
 from support.stack import RunningStack
+from support.waiting import PATIENCE
 
 ANSWER_DEADLINE = 5.0  # the default of hybrid-coordinator
 RECOVERY_SECONDS = 10.0
@@ -27,7 +28,7 @@ def embeddings_down(stack: RunningStack) -> Iterator[None]:
         os.kill(supervisor, signal.SIGCONT)
 
 
-async def until_ready(call: Api, seconds: float = 60.0) -> None:
+async def until_ready(call: Api, seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while True:
             try:
@@ -82,7 +83,7 @@ async def test_without_embeddings_keyword_search_answers_and_nothing_is_lost(
             assert time.monotonic() - restarted < RECOVERY_SECONDS
             await asyncio.sleep(0.2)
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = await aidb("POST", "/vector/search", json={"query": "captain of a passenger boat", "limit": 1})
                 assert found.status == 200
@@ -100,7 +101,7 @@ async def test_a_killed_process_is_back_and_the_documents_too(stack: RunningStac
         document_id = stored.json["id"]
         before = stack.record["children"][name]["restarts"]
         os.kill(stack.pid(name), signal.SIGKILL)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not ((child := stack.record["children"][name])["restarts"] > before and child["state"] == "ready"):
                 await asyncio.sleep(0.05)
         for url in stack.services.values():

@@ -1,7 +1,6 @@
 """The status service, in front of real services on real sockets."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -37,13 +36,6 @@ def create_app(keys: Path, name: str = "toy") -> web.Application:
     service.add_routes((work, fail))
     service.guards.create("store", Policy())
     return service.build()
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 30.0) -> None:
-    """Wait until `condition` holds."""
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

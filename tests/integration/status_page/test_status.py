@@ -16,9 +16,9 @@ from aiohttp import web
 from ai_stack.status_page.app import create_app
 from ai_stack.status_page.settings import GatewaySettings, Link, StatusPageSettings, WatchedService
 from support.http import Api, Keys, api, running
+from support.waiting import eventually
 
 from .conftest import create_app as create_toy
-from .conftest import eventually
 
 
 def free_port() -> int:

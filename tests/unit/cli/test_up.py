@@ -20,6 +20,7 @@ from ai_stack.local.record import read_record
 from ai_stack.local.stack import Blueprint
 from ai_stack.local.supervisor import Child
 from support.fake_stack import FakeStack
+from support.waiting import PATIENCE
 
 LOOP = "touch ready; while :; do sleep 0.02; done"
 DEAF = "trap '' TERM; " + LOOP
@@ -65,7 +66,7 @@ def options(fake: FakeStack, monkeypatch: pytest.MonkeyPatch) -> Options:
 async def until_running(state: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Wait for the last line of a start; return all lines."""
     shown = ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while "Running." not in shown:
             shown += capsys.readouterr().out
             await asyncio.sleep(0.01)
@@ -114,7 +115,7 @@ async def test_a_second_signal_uses_force(
     await asyncio.sleep(0.05)
     os.kill(os.getpid(), signal.SIGTERM)
     # The child would get ten seconds.
-    assert await asyncio.wait_for(running, 5) == 0
+    assert await asyncio.wait_for(running, PATIENCE) == 0
 
 
 async def test_once_that_is_interrupted_is_no_success(options: Options, fake: FakeStack) -> None:

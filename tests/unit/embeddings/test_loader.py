@@ -18,8 +18,8 @@ from ai_stack.service.errors import TooManyRequests, Unavailable, Unprocessable
 from ai_stack.service.health import Health
 from ai_stack.service.metrics import ServiceMetrics
 from support.tiny_bert import write_model
+from support.waiting import PATIENCE
 
-DEADLINE = 20.0
 ENTRY = 12 * 4 + ENTRY_OVERHEAD
 
 
@@ -38,7 +38,7 @@ class Bench:
 
     async def settled(self) -> None:
         assert self.loader._task is not None
-        await asyncio.wait_for(asyncio.shield(self.loader._task), DEADLINE)
+        await asyncio.wait_for(asyncio.shield(self.loader._task), PATIENCE)
 
 
 @asynccontextmanager

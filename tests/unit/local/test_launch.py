@@ -13,6 +13,7 @@ import pytest
 from ai_stack.local import identity, launch
 from ai_stack.local.errors import LocalError
 from ai_stack.local.identity import OWN, Identity, launcher
+from support.waiting import PATIENCE
 
 
 def run(*command: str, parent: int | None = None, who: Identity = OWN) -> subprocess.CompletedProcess[str]:
@@ -64,7 +65,7 @@ def test_a_program_gets_the_death_signal_when_its_parent_is_killed(tmp_path: Pat
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} did not happen"
         time.sleep(0.01)

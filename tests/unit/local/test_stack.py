@@ -7,8 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from ai_stack.local.program import Program
 from ai_stack.local.record import read_record, record_path
 from ai_stack.local.stack import Blueprint, down, running
 from ai_stack.local.supervisor import Child
+from support.waiting import wait_until
 
 SUPERVISE = """
 import asyncio, signal, sys
@@ -62,16 +61,10 @@ def exists(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
-
-
 def supervise(state: Path) -> subprocess.Popen[str]:
     """Run a stack in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parents[1]}"}
     process = subprocess.Popen(
         [sys.executable, "-c", SUPERVISE, str(state)], env=environment, stdout=subprocess.PIPE, text=True
     )

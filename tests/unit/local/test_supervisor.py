@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from ai_stack.local.errors import LocalError
 from ai_stack.local.program import Program
 from ai_stack.local.supervisor import LONGEST_BACKOFF, Child, Supervisor, backoff
+from support.waiting import until
 
 SERVE = (
     'echo "up $0" >> events; trap \'echo "down $0" >> events; exit 0\' TERM; '
@@ -46,13 +46,6 @@ def events(directory: Path) -> list[str]:
 
 def alive(pid: int | None) -> bool:
     return pid is not None and Path(f"/proc/{pid}").exists()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        await asyncio.sleep(0.01)
 
 
 def supervisor(*children: Child, stop_timeout: float = 10.0) -> Supervisor:

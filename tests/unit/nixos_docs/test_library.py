@@ -13,6 +13,7 @@ from ai_stack.nixos_docs.opening import IndexInfo, IndexRefused
 from ai_stack.nixos_docs.pool import IndexPool
 from ai_stack.nixos_docs.sources import SourceError, sources_below
 from ai_stack.service.errors import Conflict, Unavailable
+from support.waiting import PATIENCE
 
 MakeLibrary = Callable[[Path, Callable[[], Inputs] | None], Library]
 
@@ -155,7 +156,7 @@ async def test_a_sync_goes_on_when_its_caller_leaves(docs: Path, index: Path, ma
     with pytest.raises(asyncio.CancelledError):
         await caller
     release.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while await total(library, "wireguard") != 1:
             await asyncio.sleep(0.01)
 

@@ -18,6 +18,7 @@ from ai_stack.service.resilience import (
     Policy,
     deadline,
 )
+from support.waiting import PATIENCE
 
 
 class Clock:
@@ -440,7 +441,7 @@ async def test_a_waiter_cancelled_at_the_moment_its_place_comes_free_passes_it_o
     release.set()
     await holder
     unlucky.cancel()
-    assert await asyncio.wait_for(next_one, 1) is True
+    assert await asyncio.wait_for(next_one, PATIENCE) is True
     await asyncio.gather(unlucky, return_exceptions=True)
     assert (guard.in_flight, guard.waiting) == (0, 0)
 

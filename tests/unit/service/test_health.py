@@ -10,6 +10,7 @@ from ai_stack.service.errors import DeadlineExceeded, NotFound, Unavailable
 from ai_stack.service.health import Dependency, Health
 from ai_stack.service.resilience import GuardRegistry, Policy
 from support.logs import LogLines
+from support.waiting import PATIENCE
 
 
 class Clock:
@@ -201,7 +202,7 @@ async def test_a_check_that_hangs_fails_after_its_own_timeout() -> None:
     slow = Gate()
     health.add_dependency(Dependency(name="slow", check=slow, timeout=0.01))
     health.add_dependency(Dependency(name="quick", check=passes, timeout=10))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         status, body = await health.ready()
     assert status == 503
     assert body["details"]["slow"]["error"] == "timeout"
