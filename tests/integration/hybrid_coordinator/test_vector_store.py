@@ -175,9 +175,8 @@ async def test_the_service_works_without_its_server(start: Start, stub: QdrantSt
     settings = {"qdrant_path": None, "qdrant_url": stub.url, "qdrant_api_key": KEY, "answer_deadline": 1.0}
     async with start(**settings) as hybrid:
         stub.mode = mode
-        begun = time.monotonic()
-        answer = (await hybrid("POST", "/augment_query", json=QUESTION)).json
-        assert time.monotonic() - begun < 2.0
+        async with asyncio.timeout(PATIENCE):
+            answer = (await hybrid("POST", "/augment_query", json=QUESTION)).json
         assert answer["degraded_services"] == ["qdrant"]
         assert answer["context_count"] == 2
         if mode != "hang":

