@@ -86,6 +86,19 @@ async def test_words_that_are_everywhere_do_not_make_a_search_slow(start: Start)
     assert found["total"] == 100
 
 
+async def test_of_thousands_with_one_common_word_the_chunk_with_both_is_found(start: Start) -> None:
+    async with start(chunk_tokens=32) as aidb:
+        text = "".join(f"## Section {n}\n\n{'kernel' if n % 2 else 'modules'} of machines\n\n" for n in range(80))
+        for batch in range(2):
+            documents = [{"path": f"{batch}-{n}.md", "content": text} for n in range(20)]
+            assert (await aidb("POST", "/documents/batch", json={"documents": documents})).status == 200
+        await aidb("POST", "/documents", json={"path": "last.md", "content": "# Notes\n\nThe kernel has modules."})
+
+        found = await find(aidb, query="kernel modules", mode="keyword")
+
+    assert found["results"][0]["path"] == "last.md"
+
+
 async def test_words_in_headings_count_more_than_words_in_text(aidb: Api) -> None:
     await aidb("POST", "/documents", json={"path": "text.md", "content": "# Notes\n\nAbout the firewall of a host."})
     await aidb("POST", "/documents", json={"path": "head.md", "content": "# Firewall\n\nAbout the rules of a host."})

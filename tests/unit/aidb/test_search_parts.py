@@ -8,13 +8,14 @@ from ai_stack.aidb.filters import Filters
 from ai_stack.aidb.lexicon import Wanted, Word
 from ai_stack.aidb.search import _highlights, decisive
 from ai_stack.aidb.spelling import can_be_corrected, closest, edit_distance
+from ai_stack.aidb.statements import PAIRED
 
 LETTERS = st.text("abcdé", max_size=9)
 
 
-def wanted(**chunks: int) -> Wanted:
+def wanted(*, of: int = 10_000, **chunks: int) -> Wanted:
     words = sorted((Word(lexeme, count, 1.0) for lexeme, count in chunks.items()), key=lambda word: word.chunks)
-    return Wanted(tuple(words), {}, (), 400.0, 4000.0)
+    return Wanted(tuple(words), {}, (), of, 400.0, 4000.0)
 
 
 @given(LETTERS, LETTERS)
@@ -46,23 +47,44 @@ def test_a_misspelled_word_stands_for_the_nearest_then_the_commonest() -> None:
 
 
 def test_rare_words_decide_what_is_ranked() -> None:
-    chosen = decisive(wanted(zebra=3, word=50, the=1000), most=100)
-
-    assert chosen == {"decisive": "'zebra' | 'word'", "headings": ""}
+    assert decisive(wanted(zebra=3, word=50, the=9000), most=100) == "('zebra') | ('word')"
 
 
-def test_where_every_word_is_common_those_decide_that_come_together_or_in_headings() -> None:
-    chosen = decisive(wanted(nix=1000, store=500), most=100)
+def test_of_commoner_words_two_in_one_chunk_decide_while_there_is_room() -> None:
+    chosen = decisive(wanted(zebra=3, grub=400, boot=500, nix=8000), most=100)
 
-    assert chosen == {"decisive": "'store' & 'nix'", "headings": "'store':A | 'nix':A"}
+    assert chosen == "('zebra') | ('grub' & 'boot')"
+
+
+def test_as_many_common_words_must_come_together_as_leave_few_chunks() -> None:
+    words = {"module": 2000, "option": 2001, "system": 2500, "nix": 8000}
+
+    assert decisive(wanted(**words), most=1000) == "('module' & 'option')"
+    assert decisive(wanted(**words), most=300) == "('module' & 'option' & 'system')"
+    assert decisive(wanted(**words), most=1) == "('module' & 'option' & 'system' & 'nix')"
+
+
+def test_a_single_word_is_looked_for_however_common() -> None:
+    assert decisive(wanted(nix=8000), most=100) == "('nix')"
 
 
 def test_without_words_nothing_is_looked_for() -> None:
-    assert decisive(wanted()) == {"decisive": "", "headings": ""}
+    assert decisive(wanted()) == ""
 
 
 def test_words_are_quoted_for_the_query() -> None:
-    assert decisive(wanted(**{"it's": 1, "a\\b": 2}))["decisive"] == "'it''s' | 'a\\\\b'"
+    assert decisive(wanted(**{"it's": 1, "a\\b": 2})) == "('it''s') | ('a\\\\b')"
+
+
+@given(st.lists(st.integers(1, 1_000_000), min_size=1, max_size=12), st.integers(1, 2000))
+def test_the_rarest_word_has_a_say_in_every_question_that_has_common_words_only(counts: list[int], most: int) -> None:
+    words = {f"w{place}": count for place, count in enumerate(counts)}
+
+    chosen = decisive(wanted(of=1_000_000, **words), most=most)
+
+    rarest = min(words, key=lambda word: (words[word], list(words).index(word)))
+    assert f"'{rarest}'" in chosen
+    assert len(chosen.split(" | ")) <= len(words) + PAIRED * (PAIRED - 1) / 2
 
 
 @given(st.lists(st.tuples(st.text("ab ü", min_size=1), st.booleans())))

@@ -1,15 +1,17 @@
 """Search over chunks: by vector, by keywords, and by both fused. The SQL is in `statements`."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from ai_stack.aidb import statements
 from ai_stack.aidb.database import Database
 from ai_stack.aidb.filters import Filters
-from ai_stack.aidb.lexicon import Wanted
-from ai_stack.aidb.statements import DEPTH, MOST_RANKED
+from ai_stack.aidb.lexicon import Wanted, Word
+from ai_stack.aidb.statements import DEPTH, MOST_RANKED, PAIRED, TOGETHER
 from ai_stack.aidb.vectors import Vectors, to_literal
 
 _MARKED = re.compile("\x02([^\x02\x03]*)\x03")
@@ -113,7 +115,7 @@ class ChunkSearch:
             "chunk_length": wanted.chunk_length,
             "document_length": wanted.document_length,
             "constraint": constraint,
-            **decisive(wanted),
+            "decisive": decisive(wanted),
         }
         return await self._page(statement, parameters, filters, part, wanted)
 
@@ -143,26 +145,32 @@ class ChunkSearch:
         return Page(hits, rows[0][0])
 
 
-def decisive(wanted: Wanted, most: int = MOST_RANKED) -> dict[str, str]:
-    """Return the tsqueries that choose the chunks to be ranked: `decisive`, and `headings` where that is not enough.
+def decisive(wanted: Wanted, most: int = MOST_RANKED) -> str:
+    """Return the tsquery that chooses the chunks to be ranked, about `most` of them however many there are.
 
-    The rarer words decide, as many as together are in no more than `most` chunks: what has only the others is not what
-    was meant. Where even the rarest is too common, those that have all words, or one of them in a heading, are.
+    The rarer words choose, as many as together are in no more than `most` chunks. Of the others, two in one chunk
+    do, the rarest pairs first, while there is room. Where not even one pair is rare enough, more must come together.
     """
-    chosen: list[str] = []
-    budget = most
-    for word in wanted.words:
-        budget -= word.chunks
-        if budget < 0:
+    alternatives: list[tuple[Word, ...]] = []
+    room = float(most)
+    words = list(wanted.words)
+    while words and words[0].chunks <= room:
+        room -= words[0].chunks
+        alternatives.append((words.pop(0),))
+    for pair in sorted(combinations(words[:PAIRED], 2), key=lambda pair: _expected(pair, wanted.chunks)):
+        room -= _expected(pair, wanted.chunks)
+        if room < 0:
             break
-        chosen.append(word.lexeme)
-    lexemes = [word.lexeme for word in wanted.words]
-    if chosen or not lexemes:
-        return {"decisive": _any_of(chosen), "headings": ""}
-    return {
-        "decisive": " & ".join(map(_quoted, lexemes)),
-        "headings": " | ".join(f"{_quoted(lexeme)}:A" for lexeme in lexemes),
-    }
+        alternatives.append(pair)
+    if words and not alternatives:
+        fewest = (count for count in range(1, len(words)) if _expected(words[:count], wanted.chunks) <= most)
+        alternatives.append(tuple(words[: next(fewest, len(words))]))
+    return " | ".join("(" + " & ".join(_quoted(word.lexeme) for word in each) + ")" for each in alternatives)
+
+
+def _expected(words: Sequence[Word], chunks: int) -> float:
+    """About how many of all chunks have all of these words, which belong to one question."""
+    return TOGETHER * chunks * math.prod(word.chunks / max(chunks, 1) for word in words)
 
 
 def _any_of(lexemes: Sequence[str]) -> str:

@@ -19,6 +19,10 @@ from ai_stack.aidb.filters import Filters
 DEPTH = 100
 #: Chunks that are ranked by keywords at most; the rarer words decide which.
 MOST_RANKED = 1000
+#: Of so many words that are too common to decide alone, two in one chunk may.
+PAIRED = 8
+#: How many times as often as by chance two words of one question come together.
+TOGETHER = 2
 #: Where a filter leaves no more chunks than this, all are compared: that is exact, and faster than the index.
 FEW_ALLOWED = 2000
 
@@ -138,9 +142,6 @@ def _matching(filters: Filters, constrained: bool) -> str:
         matching AS MATERIALIZED (
             (SELECT c.id FROM chunks c, {document}
              WHERE NOT {few} AND c.tsv @@ %(decisive)s::tsquery LIMIT {MOST_RANKED})
-             UNION
-            (SELECT c.id FROM chunks c, {document}
-             WHERE NOT {few} AND c.tsv @@ %(headings)s::tsquery LIMIT {MOST_RANKED})
              UNION
             (SELECT c.id FROM documents named JOIN chunks c ON c.document_id = named.id AND c.position = 0, {document}
              WHERE named.path_words @@ %(decisive)s::tsquery LIMIT {DEPTH})
