@@ -8,6 +8,7 @@ let
   cfg = config.services.ai-stack;
   collector = cfg.collector;
   common = import ./lib.nix { inherit lib; };
+  observability = import ./observability/lib.nix { inherit lib; };
   metrics = "${common.state}/metrics";
 
   watched = lib.filterAttrs (
@@ -22,7 +23,10 @@ in
       type = common.types.timeSpan;
       default = "1min";
       example = "30s";
-      description = "Time between two runs. A run within 10 s of the last one changes nothing.";
+      description = ''
+        Time between two runs. A run within 10 s of the last one changes nothing. The alert CollectorStale expects one
+        every ten minutes; with a longer interval, set `services.ai-stack.alerts.CollectorStale.expr`.
+      '';
     };
     keyFile = lib.mkOption {
       type = lib.types.nullOr common.types.secretFile;
@@ -36,6 +40,50 @@ in
   };
 
   config = lib.mkIf collector.enable {
+    services.ai-stack.alerts = lib.mkIf cfg.prometheus.enable (
+      observability.defaults {
+        CollectorStale = {
+          expr = ''time() - node_textfile_mtime_seconds{file=~".*/collector.prom"} > 600'';
+          for = "5m";
+          summary = "The collector's figures are {{ $value | humanizeDuration }} old";
+          description = "What reads ai_metrics.json shows a state that is over.";
+        };
+      }
+    );
+    services.ai-stack.dashboards.ai-stack-machine = lib.mkIf cfg.grafana.enable {
+      panels = lib.mkAfter [
+        {
+          title = "Collector: services";
+          type = "state-timeline";
+          queries = [
+            {
+              expr = "ai_stack_service_up";
+              legend = "{{service}}";
+            }
+          ];
+          values = {
+            "0" = "not well";
+            "1" = "well";
+          };
+          thresholds = [
+            {
+              from = 1;
+              color = "green";
+            }
+          ];
+        }
+        {
+          title = "Collector: age of its figures";
+          unit = "s";
+          queries = [
+            {
+              expr = "time() - ai_stack_collector_last_run_timestamp_seconds";
+              legend = "age";
+            }
+          ];
+        }
+      ];
+    };
     services.ai-stack.memory."ai-stack-collector.service" = "256M";
     systemd.tmpfiles.settings.ai-stack.${metrics}.d = {
       mode = "0755";

@@ -63,9 +63,16 @@ def of_scripts() -> set[str]:
     return words
 
 
+def of_collector() -> set[str]:
+    """Return what the collector writes."""
+    module = ast.parse((REPOSITORY / "python/src/ai_stack/collector/textfile.py").read_text("utf-8"))
+    calls = [node for node in ast.walk(module) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return {str(ast.literal_eval(call.args[0])) for call in calls if ast.unparse(call.func) == "_gauge"}
+
+
 def everything(directory: Path) -> set[str]:
     """Return the names of all metrics."""
-    names = {"up"} | of_scripts()
+    names = {"up"} | of_scripts() | of_collector()
     for exporter in EXPORTERS.glob("*.txt"):
         names |= of_exporter(exporter.stem)
     for service in of_services(directory).values():

@@ -6,13 +6,14 @@ from typing import Any
 
 from nix.evaluate import Machine, require
 
-#: All services, stores, backups, logs and notifications.
+#: All services, stores, backups, logs, figures and notifications.
 MONITORED = Machine(
     """{
   services.ai-stack = {
     enable = true;
     domain = "ai.example.org";
     logs.enable = true;
+    collector.enable = true;
     alertmanager = {
       enable = true;
       receiver.webhook_configs = [ { url_file = "/run/credentials/alertmanager.service/webhook"; } ];

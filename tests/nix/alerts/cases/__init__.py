@@ -9,6 +9,7 @@ One module per service; a new one is named here.
 from nix.alerts.cases import (
     aidb,
     backups,
+    collector,
     embeddings,
     gateway,
     hybrid_coordinator,
@@ -29,6 +30,7 @@ CASES: tuple[Case, ...] = (
     *backups.CASES,
     *monitoring.CASES,
     *logs.CASES,
+    *collector.CASES,
     *embeddings.CASES,
     *aidb.CASES,
     *hybrid_coordinator.CASES,
