@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from redis.asyncio import Redis
 
-from ai_stack.aidb import cache, database, discovery_routes, job_routes, routes, search_routes
+from ai_stack.aidb import cache, database, discovery_routes, job_routes, routes, search_routes, telemetry_routes
 from ai_stack.aidb.cache import VectorCache
 from ai_stack.aidb.connecting import first_connection, open_pool
 from ai_stack.aidb.database import Connection, Database
@@ -38,11 +38,13 @@ from ai_stack.aidb.resources import (
     SEARCH_CACHE,
     SEARCHING,
     SETTINGS,
+    TELEMETRY,
 )
 from ai_stack.aidb.search import ChunkSearch
 from ai_stack.aidb.search_cache import SearchCache
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
+from ai_stack.aidb.telemetry import Telemetry
 from ai_stack.service.app import Service
 from ai_stack.service.client import ServiceClient, client_session
 from ai_stack.service.health import Dependency
@@ -71,7 +73,8 @@ def create_app(settings: AidbSettings) -> web.Application:
         if secret is not None:
             register_secret(secret.get_secret_value())
     parts = _Parts(service, settings)
-    service.add_routes((*routes.ROUTES, *job_routes.ROUTES, *search_routes.ROUTES, *discovery_routes.ROUTES))
+    for module in (routes, job_routes, search_routes, telemetry_routes, discovery_routes):
+        service.add_routes(module.ROUTES)
     service.add_resource(parts.storage)
     service.add_resource(parts.vectors)
     service.add_resource(parts.work)
@@ -145,6 +148,14 @@ class _Parts:
     async def work(self, app: web.Application) -> AsyncIterator[None]:
         """Ingestion with its background workers, and search."""
         settings = self._settings
+        telemetry = app[TELEMETRY] = Telemetry(
+            app[DATABASE],
+            self._service.metrics,
+            enabled=settings.telemetry_enabled,
+            keep=timedelta(seconds=settings.telemetry_retention),
+            most=settings.telemetry_max_events,
+            timeout=settings.postgres_write_timeout,
+        )
         embedder = Embedder(
             app[DATABASE],
             app[DOCUMENTS],
@@ -161,6 +172,7 @@ class _Parts:
         app[INGESTION] = Ingestion(
             app[DOCUMENTS],
             embedder,
+            telemetry,
             executor,
             max_document_bytes=settings.max_document_bytes,
             chunk_tokens=settings.chunk_tokens,
@@ -171,13 +183,14 @@ class _Parts:
             app[JOBS],
             app[INGESTION],
             embedder,
+            telemetry,
             self._service.metrics,
             concurrency=settings.import_concurrency,
             timeout=settings.postgres_write_timeout,
             keep=timedelta(seconds=settings.job_retention),
         )
         change = app[MODEL_CHANGE] = ModelChange(
-            app[DATABASE], app[JOBS], self._next, write_timeout=settings.postgres_write_timeout
+            app[DATABASE], app[JOBS], self._next, telemetry, write_timeout=settings.postgres_write_timeout
         )
         reembedder = app[REEMBEDDER] = Reembedder(
             app[DATABASE],
@@ -188,7 +201,13 @@ class _Parts:
             timeout=EMBED_ATTEMPTS * settings.embeddings_timeout,
         )
         try:
-            async with embedder.running(), imports.running(), reembedder.running(), lexicon.running():
+            async with (
+                telemetry.running(),
+                embedder.running(),
+                imports.running(),
+                reembedder.running(),
+                lexicon.running(),
+            ):
                 yield
         finally:
             executor.shutdown(wait=False, cancel_futures=True)

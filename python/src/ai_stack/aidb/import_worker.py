@@ -20,6 +20,7 @@ from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore, Line, advance
 from ai_stack.aidb.schemas import DocumentRequest
 from ai_stack.aidb.storing import NewDocument, StoredDocument, store_documents
+from ai_stack.aidb.telemetry import Telemetry
 from ai_stack.service.endpoint import describe
 from ai_stack.service.errors import ServiceError
 from ai_stack.service.logs import get_logger
@@ -52,6 +53,7 @@ class ImportWorker:
         jobs: whose lines are stored.
         ingestion: checks and cuts documents.
         embedder: is told about new chunks.
+        telemetry: is told what was stored.
         metrics: gets what became of lines.
         concurrency: number of workers.
         timeout: seconds that storing some lines may take.
@@ -64,6 +66,7 @@ class ImportWorker:
         jobs: JobStore,
         ingestion: Ingestion,
         embedder: Embedder,
+        telemetry: Telemetry,
         metrics: ServiceMetrics,
         *,
         concurrency: int,
@@ -74,6 +77,7 @@ class ImportWorker:
         self._jobs = jobs
         self._ingestion = ingestion
         self._embedder = embedder
+        self._telemetry = telemetry
         self._concurrency = concurrency
         self._timeout = timeout
         self._keep = keep
@@ -139,6 +143,7 @@ class ImportWorker:
         for outcome, number in outcomes.items():
             self._lines.add({"outcome": outcome}, number)
         if taken:
+            self._telemetry.record("import", outcomes)
             self._embedder.wake()
         rows = await self._database.fetch("SELECT coalesce(sum(total - done), 0) FROM jobs WHERE state = 'running'")
         self._waiting.set({}, int(rows[0][0]))

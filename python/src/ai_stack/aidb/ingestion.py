@@ -1,6 +1,7 @@
 """From a request to a stored document: check, cut, store, wait for vectors."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.schemas import BatchResult, DocumentContent, DocumentRequest, DocumentResult, RefusedDocument
 from ai_stack.aidb.secret_scan import find_secret
 from ai_stack.aidb.storing import NewDocument, StoredDocument
+from ai_stack.aidb.telemetry import Telemetry
 from ai_stack.service.errors import NotFound, PayloadTooLarge, ServiceError, Unprocessable
 from ai_stack.service.logs import get_logger
 from ai_stack.service.tracing import in_context, span
@@ -26,6 +28,7 @@ class Ingestion:
     Args:
         documents: where they go.
         embedder: gives them vectors.
+        telemetry: is told what was stored.
         executor: threads that cut documents, so that a large one does not keep the event loop.
         max_document_bytes: largest content in UTF-8.
         chunk_tokens: size limit of a chunk.
@@ -36,6 +39,7 @@ class Ingestion:
         self,
         documents: DocumentStore,
         embedder: Embedder,
+        telemetry: Telemetry,
         executor: ThreadPoolExecutor,
         *,
         max_document_bytes: int,
@@ -44,6 +48,7 @@ class Ingestion:
     ) -> None:
         self._documents = documents
         self._embedder = embedder
+        self._telemetry = telemetry
         self._executor = executor
         self._max_document_bytes = max_document_bytes
         self._chunk_tokens = chunk_tokens
@@ -56,7 +61,7 @@ class Ingestion:
             PayloadTooLarge, Unprocessable: it is refused.
             DependencyError: PostgreSQL failed.
         """
-        new = _accepted((await self.prepare([request]))[0])
+        new = await self._accepted(request)
         stored = (await self._store([new]))[0]
         pending = await self._embedder.wait([stored.id], self._embed_wait)
         return _result(new, stored, embedded=not pending)
@@ -73,10 +78,11 @@ class Ingestion:
             raise NotFound("there is no such document")
         fields = {key: getattr(body, key) for key in body.model_fields_set}
         request = DocumentRequest.model_validate(fields | {"project": name[0], "path": name[1]})
-        new = _accepted((await self.prepare([request]))[0])
+        new = await self._accepted(request)
         stored = await self._documents.replace(document_id, new)
         if stored is None:
             raise NotFound("there is no such document")
+        self._telemetry.record("documents", {stored.change: 1})
         self._embedder.wake()
         pending = await self._embedder.wait([stored.id], self._embed_wait)
         return _result(new, stored, embedded=not pending)
@@ -89,6 +95,8 @@ class Ingestion:
         """
         prepared = await self.prepare(requests)
         new = [document for document in prepared if isinstance(document, NewDocument)]
+        if len(new) < len(prepared):
+            self._telemetry.record("documents", {"refused": len(prepared) - len(new)})
         stored = await self._store(new) if new else []
         pending = await self._embedder.wait([document.id for document in stored], 0.0)
         outcomes = iter(stored)
@@ -143,21 +151,23 @@ class Ingestion:
     async def _store(self, new: Sequence[NewDocument]) -> list[StoredDocument]:
         stored = await self._documents.store(new)
         self._embedder.wake()
-        changes = [document.change for document in stored]
+        changes: Counter[str] = Counter(document.change for document in stored)
+        self._telemetry.record("documents", changes)
         log.info(
             "documents.stored",
-            created=changes.count("created"),
-            updated=changes.count("updated"),
-            unchanged=changes.count("unchanged"),
+            created=changes["created"],
+            updated=changes["updated"],
+            unchanged=changes["unchanged"],
             chunks=sum(document.chunks for document in stored),
         )
         return stored
 
-
-def _accepted(prepared: NewDocument | ServiceError) -> NewDocument:
-    if isinstance(prepared, ServiceError):
-        raise prepared
-    return prepared
+    async def _accepted(self, request: DocumentRequest) -> NewDocument:
+        prepared = (await self.prepare([request]))[0]
+        if isinstance(prepared, ServiceError):
+            self._telemetry.record("documents", {"refused": 1})
+            raise prepared
+        return prepared
 
 
 def _result(document: NewDocument, stored: StoredDocument, *, embedded: bool) -> DocumentResult:

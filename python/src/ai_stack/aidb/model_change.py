@@ -7,6 +7,7 @@ many chunks than for few. The change is a job: it can be watched, paused and can
 
 import asyncio
 import re
+from typing import Literal
 
 import psycopg2
 
@@ -15,6 +16,7 @@ from ai_stack.aidb.epoch import next_epoch
 from ai_stack.aidb.identity import ModelIdentity, read_identity
 from ai_stack.aidb.jobs import Job, JobStore
 from ai_stack.aidb.model_client import ModelClient
+from ai_stack.aidb.telemetry import Telemetry
 from ai_stack.aidb.vectors import DIMENSION
 from ai_stack.service.errors import Conflict, Unavailable
 from ai_stack.service.logs import get_logger
@@ -22,6 +24,9 @@ from ai_stack.service.logs import get_logger
 KIND = "model_change"
 #: Times that the tables are tried to be locked, and seconds between them.
 _ATTEMPTS, _PAUSE = 20, 0.2
+
+#: What ending a change came to: it is done, others use the tables, or another process has ended it.
+_Outcome = Literal["done", "later", "gone"]
 
 log = get_logger(__name__)
 
@@ -33,13 +38,23 @@ class ModelChange:
         database: holds the vectors.
         jobs: shows how far the change is.
         client: the service that runs the next model; None when none is configured.
+        telemetry: is told when a change begins and ends.
         write_timeout: seconds that beginning may take.
     """
 
-    def __init__(self, database: Database, jobs: JobStore, client: ModelClient | None, *, write_timeout: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobStore,
+        client: ModelClient | None,
+        telemetry: Telemetry,
+        *,
+        write_timeout: float,
+    ) -> None:
         self._database = database
         self._jobs = jobs
         self._client = client
+        self._telemetry = telemetry
         self._write_timeout = write_timeout
 
     async def begin(self) -> Job:
@@ -87,6 +102,7 @@ class ModelChange:
             await asyncio.sleep(_PAUSE)
         else:
             raise Unavailable("the table of chunks is in use all the time", retry_after=10.0)
+        self._telemetry.record("model_change", {"state": "begun"})
         log.info("model_change.begun", job=job_id, old=str(stored), new=str(model))
         job = await self._jobs.get(job_id)
         assert job is not None
@@ -107,12 +123,15 @@ class ModelChange:
         match state[0]:
             case ("running", False):
                 await self._database.transaction(_stop_embedding, idempotent=True)
-                finish = _switch
+                finish, end = _switch, "finished"
             case ("cancelled", _):
-                finish = _clean_up
+                finish, end = _clean_up, "cancelled"
             case _:
                 return False
-        return await self._database.transaction(finish, timeout=self._write_timeout)
+        outcome = await self._database.transaction(finish, timeout=self._write_timeout)
+        if outcome == "done":
+            self._telemetry.record("model_change", {"state": end})
+        return outcome != "later"
 
 
 def next_index(definition: str) -> str:
@@ -164,13 +183,13 @@ async def _lock_change(connection: Connection) -> list[Row] | None:
     )
 
 
-async def _switch(connection: Connection) -> bool:
+async def _switch(connection: Connection) -> _Outcome:
     found = await _lock_change(connection)
     if not found:
-        return found is not None
+        return "later" if found is None else "gone"
     job_id, name, revision, dimension, state = found[0]
     if state != "running" or await connection.fetch("SELECT 1 FROM reembedding_queue WHERE error IS NULL LIMIT 1"):
-        return False
+        return "later"
     names = [index for index, _ in await _vector_indexes(connection)]
     await connection.fetch("ALTER TABLE chunks DROP COLUMN embedding")
     await connection.fetch("ALTER TABLE chunks RENAME COLUMN embedding_next TO embedding")
@@ -194,16 +213,17 @@ async def _switch(connection: Connection) -> bool:
     )
     await next_epoch(connection)
     log.info("model_change.switched", job=job_id, model=str(ModelIdentity(name, revision, dimension)))
-    return True
+    return "done"
 
 
-async def _clean_up(connection: Connection) -> bool:
+async def _clean_up(connection: Connection) -> _Outcome:
     found = await _lock_change(connection)
     if found is None:
-        return False
-    if found and found[0][-1] == "cancelled":
-        await connection.fetch("ALTER TABLE chunks DROP COLUMN embedding_next")
-        await connection.fetch("DELETE FROM reembedding_queue")
-        await connection.fetch("DELETE FROM model_change")
-        log.info("model_change.given_up", job=found[0][0])
-    return True
+        return "later"
+    if not found or found[0][-1] != "cancelled":
+        return "gone"
+    await connection.fetch("ALTER TABLE chunks DROP COLUMN embedding_next")
+    await connection.fetch("DELETE FROM reembedding_queue")
+    await connection.fetch("DELETE FROM model_change")
+    log.info("model_change.given_up", job=found[0][0])
+    return "done"

@@ -14,6 +14,7 @@ from ai_stack.aidb.reembedder import Reembedder
 from ai_stack.aidb.search_cache import SearchCache
 from ai_stack.aidb.searching import Searching
 from ai_stack.aidb.settings import AidbSettings
+from ai_stack.aidb.telemetry import Telemetry
 
 DATABASE = web.AppKey("database", Database)
 DOCUMENTS = web.AppKey("documents", DocumentStore)
@@ -26,4 +27,5 @@ IMPORTS = web.AppKey("imports", ImportWorker)
 SETTINGS = web.AppKey("settings", AidbSettings)
 MODEL_CHANGE = web.AppKey("model_change", ModelChange)
 REEMBEDDER = web.AppKey("reembedder", Reembedder)
+TELEMETRY = web.AppKey("telemetry", Telemetry)
 SEARCH_CACHE = web.AppKey("search_cache", SearchCache)

@@ -9,13 +9,15 @@ from ai_stack.aidb.import_worker import lines_of
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.job_routes import job_body
 from ai_stack.aidb.job_schemas import JobBody
-from ai_stack.aidb.resources import DATABASE, DOCUMENTS, IMPORTS, INGESTION, JOBS
+from ai_stack.aidb.resources import DATABASE, DOCUMENTS, IMPORTS, INGESTION, JOBS, TELEMETRY
 from ai_stack.service.endpoint import endpoint, json_response
 from ai_stack.service.errors import NotFound
 
 #: JSON may need six bytes for one of the content.
 _DOCUMENT_BODY_BYTES = 8 * 1024 * 1024
 _BATCH_BODY_BYTES = 32 * 1024 * 1024
+#: To a reader of the OpenAPI document, /documents/batch is one of /documents/{id}; there only POST is answered.
+_BY_ID = (405, 503)
 
 
 @endpoint(
@@ -97,7 +99,7 @@ async def list_documents(request: web.Request, query: schemas.DocumentQuery) -> 
     scope="read",
     path_params=schemas.DocumentPath,
     response=schemas.DocumentBody,
-    errors=(503,),
+    errors=_BY_ID,
     summary="Read a document",
     tags=("documents",),
 )
@@ -118,7 +120,7 @@ async def read_document(request: web.Request, path: schemas.DocumentPath) -> sch
     path_params=schemas.DocumentPath,
     body=schemas.DocumentContent,
     response=schemas.DocumentResult,
-    errors=(409, 422, 503),
+    errors=(*_BY_ID, 409, 422),
     summary="Replace a document",
     tags=("documents",),
     max_body_bytes=_DOCUMENT_BODY_BYTES,
@@ -137,7 +139,7 @@ async def replace_document(
     scope="write",
     path_params=schemas.DocumentPath,
     response=schemas.Deleted,
-    errors=(503,),
+    errors=_BY_ID,
     summary="Delete a document",
     tags=("documents",),
 )
@@ -146,6 +148,7 @@ async def delete_document(request: web.Request, path: schemas.DocumentPath) -> s
     store: DocumentStore = request.app[DOCUMENTS]
     if not await store.delete(path.id):
         raise NotFound("there is no such document")
+    request.app[TELEMETRY].record("documents", {"deleted": 1})
     return schemas.Deleted(id=path.id)
 
 

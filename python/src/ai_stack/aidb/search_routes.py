@@ -1,5 +1,6 @@
 """Routes of aidb about search. What they do is in `searching`."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -7,7 +8,7 @@ from pydantic import BaseModel
 
 from ai_stack.aidb import search_schemas as schemas
 from ai_stack.aidb.embeddings import Embeddings
-from ai_stack.aidb.resources import EMBEDDINGS, SEARCH_CACHE, SEARCHING
+from ai_stack.aidb.resources import EMBEDDINGS, SEARCH_CACHE, SEARCHING, TELEMETRY
 from ai_stack.service.endpoint import endpoint, json_response
 
 
@@ -66,12 +67,24 @@ async def _answer(
     request: web.Request, kind: str, body: BaseModel, search: Callable[[], Awaitable[schemas.SearchResult]]
 ) -> schemas.SearchResult:
     """Answer from the cache where there is one; otherwise by one model for the query and for what is stored."""
+    cached = True
 
     async def searched() -> schemas.SearchResult:
+        nonlocal cached
+        cached = False
         return await request.app[EMBEDDINGS].consistently(search)
 
+    started = time.perf_counter()
     cache = request.app.get(SEARCH_CACHE)
-    return await searched() if cache is None else await cache.answer(kind, body, searched)
+    result = await searched() if cache is None else await cache.answer(kind, body, searched)
+    request.app[TELEMETRY].record(
+        "search",
+        {"mode": result.mode, "degraded": result.degraded},
+        latency_ms=(time.perf_counter() - started) * 1000,
+        rag_hits=len(result.results),
+        cache_hit=None if cache is None else cached,
+    )
+    return result
 
 
 ROUTES = (embed, search_vectors, search)

@@ -48,6 +48,14 @@ class AidbSettings(ServiceSettings):
     max_import_bytes: int = Field(default=268_435_456, gt=0, description="Largest body of an import.")
     import_concurrency: int = Field(default=2, ge=1, le=16, description="Groups of lines of imports in flight at once.")
     job_retention: float = Field(default=604_800, gt=0, description="Seconds that a finished job can be asked about.")
+    telemetry_enabled: bool = Field(default=True, description="Keep events for `GET /telemetry/summary`.")
+    telemetry_retention: float = Field(default=2_592_000, gt=0, description="Seconds that an event is kept.")
+    telemetry_max_events: int = Field(
+        default=100_000,
+        ge=100,
+        le=10_000_000,
+        description="Events that are kept, and a tenth more at times.",
+    )
     chunk_tokens: int = Field(
         default=180, ge=32, le=2048, description="Estimated tokens per chunk; with its heading it must suit the model."
     )
