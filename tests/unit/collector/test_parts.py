@@ -1,5 +1,6 @@
 """The collector's parts: what it remembers of failures, how it reads metrics, and what it says."""
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ COUNTS: dict[str, Any] = {
     "documents": {"chunks": 10, "chunks_pending": 1, "chunks_refused": 1},
     "collections": {"collections": [{"name": "best-practices", "items": 4}, {"name": "error-solutions", "items": 2}]},
 }
+GOLDEN = Path(__file__).resolve().parents[2] / "data" / "collector"
 NOTHING = {"documents": None, "collections": None}
 
 
@@ -124,6 +126,12 @@ def test_the_document_has_the_shape_of_its_predecessor_and_measured_numbers_only
     }
     assert made["effectiveness"]["total_events_processed"] == 50
     assert made["effectiveness"]["overall_score"] is None
+
+
+def test_the_output_is_what_programs_that_read_it_know() -> None:
+    made = document.build(Stack(URLS, "key"), states(), COUNTS, 0.0)
+    assert json.dumps(made, indent=2) + "\n" == (GOLDEN / "ai_metrics.json").read_text()
+    assert textfile.render(made, now=0.0, seconds=0.25) == (GOLDEN / "collector.prom").read_text()
 
 
 def test_what_is_not_known_is_null_and_never_a_part_of_a_sum() -> None:
