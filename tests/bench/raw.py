@@ -38,7 +38,7 @@ def main(model: str, cache: str, workers: int, size: int, budget: int, seconds: 
     path = onnx_path(spec, Path(cache))
     if not path.exists():
         export_onnx(spec, Path(cache))
-    engine = OnnxEngine(path, pad_token_id=spec.config.pad_token_id)
+    engine = OnnxEngine(spec, path)
     # Shuffled, since time may run out before the last.
     tokenized = [text.ids for text in TextTokenizer(spec).encode(json.load(sys.stdin))]
     if size:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from ai_stack.embeddings.model import BertConfig
+from ai_stack.embeddings.model import BertConfig, Pooling
 
 Array = NDArray[np.float32]
 
@@ -27,6 +27,12 @@ CONFIG: dict[str, Any] = {
     "layer_norm_eps": 1e-12,
     "pad_token_id": 0,
     "type_vocab_size": 2,
+}
+MODES = {
+    Pooling.MEAN: "mean_tokens",
+    Pooling.CLS: "cls_token",
+    Pooling.MAX: "max_tokens",
+    Pooling.LAST: "lasttoken",
 }
 POOLING_MODES = ("cls_token", "mean_tokens", "max_tokens", "lasttoken", "weightedmean_tokens")
 

@@ -23,7 +23,7 @@ def spec(model_dir: Path) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def engine(spec: ModelSpec, model_cache_dir: Path) -> OnnxEngine:
-    return OnnxEngine(export_onnx(spec, model_cache_dir), pad_token_id=spec.config.pad_token_id)
+    return OnnxEngine(spec, export_onnx(spec, model_cache_dir))
 
 
 def embed_in_batches(engine: OnnxEngine, spec: ModelSpec, texts: Sequence[str], size: int) -> Vectors:
@@ -73,7 +73,7 @@ def test_int8_is_near_the_reference_and_does_not_depend_on_the_batch_either(
     spec: ModelSpec, reference: Reference, model_dir: Path, model_cache_dir: Path
 ) -> None:
     rounded = read_model(model_dir, MODEL_NAME, Precision.INT8)
-    engine = OnnxEngine(export_onnx(rounded, model_cache_dir), pad_token_id=rounded.config.pad_token_id)
+    engine = OnnxEngine(rounded, export_onnx(rounded, model_cache_dir))
     alone = unit_length(embed_in_batches(engine, spec, reference.texts, 1))
     together = unit_length(embed_in_batches(engine, spec, reference.texts, 11))
     cosines = (alone * unit_length(reference.pooled)).sum(axis=1)

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,19 +9,18 @@ from ai_stack.embeddings.engine import EngineError, OnnxEngine, TokenIds, unit_l
 from ai_stack.embeddings.export import export_onnx
 from ai_stack.embeddings.graph import build_graph
 from ai_stack.embeddings.model import BertConfig, ModelError, Pooling, read_model
-from support.tiny_bert import CONFIG, hidden_states, random_weights, write_model
+from support.tiny_bert import CONFIG, MODES, hidden_states, random_weights, write_model
 
 CONFIGURATION = BertConfig.model_validate(CONFIG)
 WEIGHTS = random_weights(CONFIGURATION)
 
-MODES = {
-    Pooling.MEAN: "mean_tokens",
-    Pooling.CLS: "cls_token",
-    Pooling.MAX: "max_tokens",
-    Pooling.LAST: "lasttoken",
-}
 
 texts = st.lists(st.integers(1, CONFIGURATION.vocab_size - 1), min_size=1, max_size=16)
+
+
+def nowhere(name: str) -> tuple[str, int]:
+    """For graphs that are looked at, not run."""
+    return "weights", len(name.removeprefix("bert.").removeprefix("roberta."))
 
 
 def as_ids(text: list[int]) -> TokenIds:
@@ -36,7 +34,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[Pooling, OnnxEngin
         directory = tmp_path_factory.mktemp(pooling)
         spec = read_model(write_model(directory / "model", pooling=mode), "tiny")
         assert spec.pooling is pooling
-        made[pooling] = OnnxEngine(export_onnx(spec, directory), pad_token_id=0)
+        made[pooling] = OnnxEngine(spec, export_onnx(spec, directory))
     return made
 
 
@@ -60,7 +58,7 @@ def test_roberta_numbers_positions_after_the_padding(tmp_path: Path, model_type:
     values = {**CONFIG, "model_type": model_type, "pad_token_id": 3}
     spec = read_model(write_model(tmp_path / "model", config=values, limits={}), "tiny")
     assert spec.max_sequence_length == 16 - 4
-    engine = OnnxEngine(export_onnx(spec, tmp_path), pad_token_id=3)
+    engine = OnnxEngine(spec, export_onnx(spec, tmp_path))
     batch = [[2, *range(4, 14), 5], [2, 6]]
     expected = [hidden_states(spec.config, WEIGHTS, text).mean(axis=0) for text in batch]
     assert np.allclose(engine.embed([as_ids(text) for text in batch]), np.stack(expected), atol=2e-5)
@@ -69,37 +67,32 @@ def test_roberta_numbers_positions_after_the_padding(tmp_path: Path, model_type:
 @pytest.mark.parametrize("prefix", ["bert.", "roberta."])
 def test_weights_of_a_model_with_a_head_are_found(prefix: str) -> None:
     headed = {prefix + name: value for name, value in WEIGHTS.items()}
-    plain = build_graph(CONFIGURATION, Pooling.MEAN, WEIGHTS).SerializeToString()
-    assert build_graph(CONFIGURATION, Pooling.MEAN, headed).SerializeToString() == plain
-
-
-@pytest.mark.parametrize("pooling", list(Pooling))
-def test_the_graph_follows_the_standard(pooling: Pooling) -> None:
-    onnx.checker.check_model(build_graph(CONFIGURATION, pooling, WEIGHTS), full_check=True)
+    plain = build_graph(CONFIGURATION, Pooling.MEAN, WEIGHTS, nowhere).SerializeToString()
+    assert build_graph(CONFIGURATION, Pooling.MEAN, headed, nowhere).SerializeToString() == plain
 
 
 def test_a_missing_tensor_is_named() -> None:
     weights = {name: value for name, value in WEIGHTS.items() if name != "encoder.layer.1.output.dense.bias"}
     with pytest.raises(ModelError, match=r"lack the tensor encoder\.layer\.1\.output\.dense\.bias"):
-        build_graph(CONFIGURATION, Pooling.MEAN, weights)
+        build_graph(CONFIGURATION, Pooling.MEAN, weights, nowhere)
 
 
 def test_a_tensor_of_another_shape_is_named() -> None:
     config = CONFIGURATION.model_copy(update={"intermediate_size": 21})
     with pytest.raises(ModelError, match=r"intermediate\.dense\.weight is float32\[20, 12\], expected float32\[21"):
-        build_graph(config, Pooling.MEAN, WEIGHTS)
+        build_graph(config, Pooling.MEAN, WEIGHTS, nowhere)
 
 
 def test_weights_in_another_precision_are_refused() -> None:
     name = "embeddings.LayerNorm.bias"
     weights = {**WEIGHTS, name: WEIGHTS[name].astype(np.float16)}
     with pytest.raises(ModelError, match=r"embeddings\.LayerNorm\.bias is float16"):
-        build_graph(CONFIGURATION, Pooling.MEAN, weights)  # type: ignore[arg-type]
+        build_graph(CONFIGURATION, Pooling.MEAN, weights, nowhere)  # type: ignore[arg-type]
 
 
 def test_a_vector_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
     spec = read_model(write_model(tmp_path / "model"), "tiny")
-    engine = OnnxEngine(export_onnx(spec, tmp_path), pad_token_id=0)
+    engine = OnnxEngine(spec, export_onnx(spec, tmp_path))
 
     class Broken:
         def run(self, *_: object) -> list[object]:

@@ -23,7 +23,7 @@ def spec(tmp_path: Path) -> ModelSpec:
 
 @pytest.fixture
 def engine(spec: ModelSpec, tmp_path: Path) -> OnnxEngine:
-    return OnnxEngine(export_onnx(spec, tmp_path), pad_token_id=0)
+    return OnnxEngine(spec, export_onnx(spec, tmp_path))
 
 
 def test_an_engine_that_computes_the_same_is_verified(spec: ModelSpec, engine: OnnxEngine) -> None:

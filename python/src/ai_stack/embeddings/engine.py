@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ai_stack.embeddings.model import ATTENTION_MASK, INPUT_IDS, OUTPUT
+from ai_stack.embeddings.model import ATTENTION_MASK, INPUT_IDS, OUTPUT, ModelSpec
 
 TokenIds = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -37,17 +37,25 @@ class OnnxEngine:
 
     Parallelism comes from several callers: one session serves them all, so the weights are in memory once. Threads
     inside a call gain less, and collapse when another process takes one of the cores.
+
+    Args:
+        spec: the model.
+        path: its ONNX file.
     """
 
-    def __init__(self, path: Path, *, pad_token_id: int) -> None:
+    def __init__(self, spec: ModelSpec, path: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         # A plan is kept for every shape seen. Here nearly every call has its own shape: memory would only grow.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self._pad = pad_token_id
+        # Where the file finds its weights; onnxruntime takes this for models in memory only.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(spec.weights.parent)
+        )
+        self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        self._pad = spec.config.pad_token_id
 
     def embed(self, texts: Sequence[TokenIds]) -> Vectors:
         """See `Engine.embed`."""

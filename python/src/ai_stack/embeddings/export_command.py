@@ -70,7 +70,7 @@ def export_and_record(spec: ModelSpec, output: Path, reference: str | None) -> t
     """
     path = export_onnx(spec, output)
     try:
-        engine = OnnxEngine(path, pad_token_id=spec.config.pad_token_id)
+        engine = OnnxEngine(spec, path)
         verified = None
         if reference is not None:
             verified = {"reference": reference, **asdict(verify(spec, engine, torch_reference))}

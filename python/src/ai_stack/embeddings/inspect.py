@@ -84,7 +84,7 @@ def verify_file(spec: ModelSpec, path: Path) -> str:
     reference = torch_versions()
     if reference is None:
         return f"{path}\nsha256 {digest} as recorded\nnot compared: torch and transformers are not installed"
-    found = verify(spec, OnnxEngine(path, pad_token_id=spec.config.pad_token_id), torch_reference)
+    found = verify(spec, OnnxEngine(spec, path), torch_reference)
     return f"{path}\nsha256 {digest} as recorded\nverified with {reference}: least cosine {found.min_cosine:.6f}"
 
 

@@ -157,7 +157,7 @@ def load_model(settings: EmbeddingsSettings) -> tuple[ModelSpec, TextTokenizer, 
     if not path.exists():
         export_onnx(spec, settings.cache_dir)
     try:
-        engine = OnnxEngine(path, pad_token_id=spec.config.pad_token_id)
+        engine = OnnxEngine(spec, path)
         unit_length(engine.embed([text.ids for text in tokenizer.encode(["first vector"])]))
     except Exception:
         # A file of the Nix store cannot be deleted; what is wrong with it is the news, not that.

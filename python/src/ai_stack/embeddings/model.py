@@ -126,8 +126,8 @@ class ModelSpec:
 
     @property
     def weights(self) -> Path:
-        """The safetensors file."""
-        return self.directory / WEIGHTS_FILE
+        """The safetensors file itself, not a link to it: onnxruntime reads no weights through links."""
+        return (self.directory / WEIGHTS_FILE).resolve()
 
 
 def read_model(directory: Path, name: str, precision: Precision = Precision.FP32) -> ModelSpec:
