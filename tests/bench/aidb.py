@@ -13,35 +13,48 @@ from pathlib import Path
 
 import aiohttp
 
-from ai_stack.local.postgres import ConnectionParameters
-from bench import aidb_index, aidb_load
+from ai_stack.local.postgres import ConnectionParameters, Postgres
+from ai_stack.local.valkey import Valkey
+from bench import aidb_index, aidb_load, aidb_memory
 from bench.aidb_data import Chunks, enlarge, read_chunks, write_chunks
-from bench.aidb_servers import Service, aidb, embeddings, ingest, read_corpus, stores
+from bench.aidb_memory import CHUNKS_PER_SECOND, DOCUMENTS_PER_SECOND
+from bench.aidb_servers import Service, aidb, embeddings, ingest, read_corpus, stores, words_counted
 from bench.command import finish, parser
-from bench.processes import resident_bytes
-from bench.results import P50, P95, RESIDENT, SECONDS, Metric, Results
+from bench.processes import peak_bytes
+from bench.results import P50, P95, RESIDENT, Results
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS_PER_SECOND = Metric("documents", "1/s", "higher")
-CHUNKS_PER_SECOND = Metric("chunks", "1/s", "higher")
-MEMORY_LIMIT_MIB = 512.0
+PARTS = ("ingestion", "index", "searches", "memory")
+NOTE = (
+    "The larger sets are mixed of the chunks of the corpus: half the text of one, half that of another, and the unit"
+    " vector along v1 + 0.7 v2 + noise (standard deviation 0.01 in each dimension). A document has ten chunks, a"
+    " project one hundredth of the documents. The queries are chunks with noise, and texts from their headings."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the benchmark."""
+    """Run the benchmark, or parts of it."""
     options = parser("aidb", __doc__, rounds=3, seconds=6)
     data = Path(os.environ.get("AI_STACK_QUALITY_DATA", ROOT.parent / "shared" / "data"))
     options.add_argument("--corpus", type=Path, default=data / "nix-docs-corpus.tar.gz", help="archive of documents")
     options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], help="chunks")
     options.add_argument("--state", type=Path, help="keep the stores here")
+    options.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
+    options.add_argument("--add", action="store_true", help="add to the report that is there, of another part")
     given = options.parse_args(arguments)
     if not given.corpus.is_file():
         print(f"{given.corpus} is not there; name it with --corpus", file=sys.stderr)
         return 2
-    settings = {"rounds": given.rounds, "seconds": given.seconds, "sizes": given.sizes}
-    results = Results("aidb", reference="aidb", settings=settings)
+    if given.add:
+        results = Results.read(given.output / "aidb.json")
+    else:
+        settings = {"rounds": given.rounds, "seconds": given.seconds}
+        results = Results("aidb", reference="aidb", settings=settings)
+        results.note(NOTE)
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(_measure(given, given.state or Path(directory), results))
+        state = given.state or Path(directory)
+        state.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_measure(given, state, results))
     return finish(results, "Benchmark of aidb", [P50, P95], given)
 
 
@@ -50,42 +63,67 @@ async def _measure(given: argparse.Namespace, state: Path, results: Results) -> 
         postgres, valkey = stack.enter_context(stores(state))
         model = await stack.enter_async_context(embeddings(state))
         session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=300))
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=3600))
         )
-        database = postgres.address("bench", "bench", "bench")
-        postgres.ensure_database(database)
-        async with aidb(state, database, model.url, valkey) as service:
-            await _ingestion(given.corpus, state, session, service, results)
-            await aidb_load.caches(session, service, results)
-        chunks = read_chunks(database)
-        results.note(
-            f"The larger sets are mixed of {len(chunks.texts)} chunks of the corpus: half the text of one, half that"
-            " of another, and the unit vector along v1 + 0.7 v2 + noise (standard deviation 0.01 in each dimension). A"
-            " document has ten chunks, a project one hundredth of the documents. The queries are chunks with noise, and"
-            " texts from their headings."
-        )
+        chunks = await _corpus(given, state, postgres, valkey, model, session, results)
         for size in given.sizes:
-            larger = postgres.address(f"bench{size}", f"bench{size}", "bench")
-            postgres.ensure_database(larger)
-            await _size(size, chunks, larger, model, state, session, results, given)
+            database = _database(postgres, f"bench{size}")
+            larger = enlarge(chunks, size)
+            # The service makes the schema.
+            async with aidb(state, database, model.url):
+                pass
+            write_chunks(database, larger)
+            if "index" in given.parts:
+                _index(size, larger, database, results)
+            if "searches" in given.parts:
+                await _searches(size, larger, database, model, state, session, results, given)
+        if "memory" in given.parts:
+            database = _database(postgres, "memory")
+            await aidb_memory.measure(max(given.sizes), chunks, database, state, session, results)
 
 
-async def _ingestion(
-    corpus: Path, state: Path, session: aiohttp.ClientSession, service: Service, results: Results
-) -> None:
-    documents = read_corpus(corpus, state / "corpus")
-    stored, embedded = await ingest(session, service.url, documents)
-    async with session.get(f"{service.url}/stats") as response:
-        chunks = (await response.json())["chunks"]
-    results.add("ingestion of the corpus", "until stored", DOCUMENTS_PER_SECOND, len(documents) / stored)
-    results.add("ingestion of the corpus", "until embedded", DOCUMENTS_PER_SECOND, len(documents) / embedded)
-    results.add("ingestion of the corpus", "until embedded", CHUNKS_PER_SECOND, chunks / embedded)
-    results.add("ingestion of the corpus", "aidb", RESIDENT, resident_bytes(service.pid) / 2**20)
+def _database(postgres: Postgres, name: str) -> ConnectionParameters:
+    database = postgres.address(name, name, "bench")
+    postgres.ensure_database(database)
+    return database
 
 
-async def _size(
+async def _corpus(
+    given: argparse.Namespace,
+    state: Path,
+    postgres: Postgres,
+    valkey: Valkey,
+    model: Service,
+    session: aiohttp.ClientSession,
+    results: Results,
+) -> Chunks:
+    """Return the chunks of the corpus; measure how it is stored, if that is wanted."""
+    database = _database(postgres, "bench")
+    async with aidb(state, database, model.url, valkey) as service:
+        documents = read_corpus(given.corpus, state / "corpus")
+        stored, embedded = await ingest(session, service.url, documents)
+        if "ingestion" in given.parts:
+            async with session.get(f"{service.url}/stats") as response:
+                chunks = (await response.json())["chunks"]
+            workload = "ingestion of the corpus"
+            results.add(workload, "until stored", DOCUMENTS_PER_SECOND, len(documents) / stored)
+            results.add(workload, "until embedded", DOCUMENTS_PER_SECOND, len(documents) / embedded)
+            results.add(workload, "until embedded", CHUNKS_PER_SECOND, chunks / embedded)
+            results.add(workload, "aidb", RESIDENT, peak_bytes(service.pid) / 2**20)
+            await aidb_load.caches(session, service, results)
+    return read_chunks(database)
+
+
+def _index(size: int, chunks: Chunks, database: ConnectionParameters, results: Results) -> None:
+    name, queries = f"{size:,} chunks", chunks.queries(100)
+    aidb_index.measure_before(name, database, chunks, queries, results)
+    for variant in aidb_index.VARIANTS:
+        aidb_index.measure(name, variant, database, chunks, queries, results)
+
+
+async def _searches(
     size: int,
-    corpus: Chunks,
+    chunks: Chunks,
     database: ConnectionParameters,
     model: Service,
     state: Path,
@@ -93,19 +131,10 @@ async def _size(
     results: Results,
     given: argparse.Namespace,
 ) -> None:
-    name = f"{size:,} chunks"
-    larger = enlarge(corpus, size)
-    # The service makes the schema.
-    async with aidb(state, database, model.url):
-        pass
-    write_chunks(database, larger)
-    queries = larger.queries(100)
-    for variant in aidb_index.VARIANTS:
-        aidb_index.measure(name, variant, database, larger, queries, results)
-    seconds, _ = aidb_index.build(database, aidb_index.DEFAULT)
-    results.add(f"index, {name}", "built anew", SECONDS, seconds)
+    name, queries = f"{size:,} chunks", chunks.queries(100)
+    aidb_index.ensure(database)
     async with aidb(state, database, model.url) as service:
-        await aidb_load.recall(name, session, service, larger, queries, results)
+        await words_counted(database)
+        await aidb_load.recall(name, session, service, chunks, queries, results)
         await aidb_load.latencies(name, session, service, database, queries, results, given.rounds, given.seconds)
-        results.add(f"searches, {name}", "aidb", RESIDENT, resident_bytes(service.pid) / 2**20)
-        results.bar(f"memory of aidb at {name} in MiB", resident_bytes(service.pid) / 2**20, at_most=MEMORY_LIMIT_MIB)
+        results.add(f"searches, {name}", "aidb", RESIDENT, peak_bytes(service.pid) / 2**20)

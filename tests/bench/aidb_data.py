@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ class Chunks:
 
 def read_chunks(database: ConnectionParameters) -> Chunks:
     """Return all chunks of a database."""
-    with database.connect() as connection, connection.cursor() as cursor:
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT heading, content, embedding::text FROM chunks WHERE embedding IS NOT NULL ORDER BY id")
         rows = cursor.fetchall()
     vectors = np.array([orjson.loads(row[2]) for row in rows], dtype=np.float32)
@@ -77,9 +78,12 @@ def enlarge(corpus: Chunks, size: int) -> Chunks:
 
 
 def write_chunks(database: ConnectionParameters, chunks: Chunks) -> None:
-    """Write chunks to an empty database, without the index of vectors."""
+    """Write chunks to an empty database, without the index of vectors; one that has as many is left as it is."""
     documents = len(chunks.texts) // PER_DOCUMENT
-    with database.connect() as connection, connection.cursor() as cursor:
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM chunks")
+        if cursor.fetchone()[0] == len(chunks.texts):
+            return
         cursor.execute("DROP INDEX chunks_embedding")
         cursor.copy_expert(
             "COPY documents (project, path, title, content_type, content_hash, size_bytes, metadata, content)"

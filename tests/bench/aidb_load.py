@@ -20,7 +20,7 @@ from ai_stack.local.postgres import ConnectionParameters
 from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.resilience import Guard, Policy
 from bench.aidb_data import Chunks, Query
-from bench.aidb_index import RECALL
+from bench.aidb_index import PROJECT, RECALL
 from bench.aidb_servers import Service
 from bench.results import P50, P95, REQUESTS_PER_SECOND, Results, rotated
 
@@ -34,11 +34,13 @@ async def recall(
     name: str, session: aiohttp.ClientSession, service: Service, chunks: Chunks, queries: list[Query], results: Results
 ) -> None:
     """Compare the service's nearest chunks with the truly nearest ones, over all and in one project of a hundred."""
-    for label, project in (("no filter", None), ("a filter that keeps 1 %", 7)):
+    for label, project in (("no filter", None), ("a filter that keeps 1 %", PROJECT)):
         shares = []
         for query in queries:
             body = {"embedding": query.vector.tolist(), "limit": 10}
-            found = await _ask(session, service, "/vector/search", body | ({"project": "p7"} if project else {}))
+            found = await _ask(
+                session, service, "/vector/search", body | ({"project": f"p{project}"} if project else {})
+            )
             places = {hit["id"] - 1 for hit in found["results"]}
             shares.append(len(places & chunks.nearest(query.vector, 10, project)) / 10)
         mean = statistics.mean(shares)

@@ -8,13 +8,14 @@ import sys
 import tarfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from ai_stack.aidb.lexicon import STALE_SHARE
 from ai_stack.local.postgres import ConnectionParameters, Postgres
 from ai_stack.local.program import RunningProgram
 from ai_stack.local.valkey import Valkey
@@ -29,6 +30,9 @@ OPEN: dict[str, Any] = {
 }
 START_SECONDS = 600.0
 BATCH = 16
+_COUNTED = """
+    SELECT abs(now.chunks - s.chunks) <= %(share)s * s.chunks AND now.newest - s.newest_chunk <= %(share)s * s.chunks
+    FROM corpus_statistics s, (SELECT count(*) AS chunks, coalesce(max(id), 0) AS newest FROM chunks) AS now"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,19 @@ async def ingest(session: aiohttp.ClientSession, url: str, documents: list[dict[
     stored = time.perf_counter() - began
     await until(session, f"{url}/stats", lambda stats: stats["chunks_pending"] == 0, seconds=3600)
     return stored, time.perf_counter() - began
+
+
+async def words_counted(database: ConnectionParameters) -> None:
+    """Return when the service has counted the words of what is stored, as it does in the background."""
+
+    def counted() -> bool:
+        with closing(database.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(_COUNTED, {"share": STALE_SHARE})
+            return bool(cursor.fetchone()[0])
+
+    async with asyncio.timeout(START_SECONDS):
+        while not await asyncio.to_thread(counted):
+            await asyncio.sleep(0.5)
 
 
 async def until(

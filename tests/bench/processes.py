@@ -29,6 +29,12 @@ def resident_bytes(pid: int) -> int:
     return sum(int(fields[21]) * _PAGE for each in family(pid) if (fields := _stat(each)))
 
 
+def peak_bytes(pid: int) -> int:
+    """Return the most resident memory that the process itself ever had (proc(5), VmHWM)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def _stat(pid: int) -> list[str]:
     """Fields from the third on, empty when there is no such process."""
     try:
