@@ -27,9 +27,14 @@ def add(
     state: StateOption,
     scope: Annotated[list[str], typer.Option(help="read, write or admin; may be given several times.")] = ["read"],  # noqa: B006 -- typer reads it only
     file: FileOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Make a key and print it. It is not stored and cannot be shown again."""
-    typer.echo(keyfile.add_key(key_file(state, file), name, scope))
+    key = keyfile.add_key(key_file(state, file), name, scope)
+    if json:
+        print_json({"name": name, "scopes": sorted(set(scope)), "key": key})
+        return
+    typer.echo(key)
 
 
 @commands.command("list")
@@ -48,10 +53,16 @@ def list_(state: StateOption, file: FileOption = None, json: JsonOption = False)
 
 @commands.command("revoke")
 def revoke(
-    name: Annotated[str, typer.Argument(help="Whose key it is.")], state: StateOption, file: FileOption = None
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    state: StateOption,
+    file: FileOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Take a key away."""
     keyfile.revoke_key(key_file(state, file), name)
+    if json:
+        print_json({"revoked": name})
+        return
     typer.echo(f"revoked {name}")
 
 

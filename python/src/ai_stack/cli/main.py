@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import orjson
 import typer
 
 from ai_stack.cli import keys, migrate, model, nixos_docs, render
@@ -51,9 +52,13 @@ def up(
 
 
 @app.command()
-def down(state: StateOption) -> None:
+def down(state: StateOption, json: JsonOption = False) -> None:
     """Stop everything that `up` started."""
-    typer.echo("stopped" if stack.down(state) else "not running")
+    stopped = stack.down(state)
+    if json:
+        print_json({"stopped": stopped})
+        return
+    typer.echo("stopped" if stopped else "not running")
 
 
 @app.command()
@@ -82,6 +87,7 @@ def logs(
     name: Annotated[str | None, typer.Argument(help="Of one service or store; all when left out.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines to begin with.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Show the last lines of the logs."""
     known = sorted((state / "log").glob("*.log"))
@@ -91,7 +97,10 @@ def logs(
         raise LocalError(f"no log {name or ''} in {state / 'log'}: there are {names}")
 
     def show(path: Path, line: str) -> None:
-        typer.echo(line if name else f"{path.stem}: {line}")
+        if json:
+            typer.echo(orjson.dumps({"name": path.stem, "line": line}))
+        else:
+            typer.echo(line if name else f"{path.stem}: {line}")
 
     for path in chosen:
         for line in logfile.last_lines(path, lines):
