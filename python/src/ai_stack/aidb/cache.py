@@ -1,13 +1,13 @@
 """Vectors of queries in Redis. Everything works without it, only slower."""
 
 import hashlib
-from typing import cast
 
 import numpy as np
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ai_stack.aidb.identity import ModelIdentity
+from ai_stack.aidb.sealing import seal, unseal
 from ai_stack.aidb.vectors import Vectors, to_vectors
 from ai_stack.service.logs import get_logger
 from ai_stack.service.metrics import ServiceMetrics
@@ -51,9 +51,10 @@ class VectorCache:
 
     async def get(self, model: ModelIdentity, text: str) -> Vectors | None:
         """Return the vector of `text` by `model`, of shape (DIMENSION,), None when it is not there."""
+        key = _key(model, text)
         try:
-            raw = await self._guard.call(lambda: self._redis.get(_key(model, text)))
-            vector = to_vectors([np.frombuffer(cast(bytes, raw), dtype="<f4")], count=1)[0] if raw else None
+            raw = unseal(key, await self._guard.call(lambda: self._redis.get(key)))
+            vector = to_vectors([np.frombuffer(raw, dtype="<f4")], count=1)[0] if raw else None
         except (DependencyError, ValueError):
             vector = None
         (self._misses if vector is None else self._hits).inc(_LABELS)
@@ -61,9 +62,10 @@ class VectorCache:
 
     async def put(self, model: ModelIdentity, text: str, vector: Vectors) -> None:
         """Keep a vector of shape (DIMENSION,)."""
-        raw = vector.astype("<f4").tobytes()
+        key = _key(model, text)
+        raw = seal(key, vector.astype("<f4").tobytes())
         try:
-            await self._guard.call(lambda: self._redis.set(_key(model, text), raw, ex=self._ttl))
+            await self._guard.call(lambda: self._redis.set(key, raw, ex=self._ttl))
         except DependencyError as error:
             log.debug("cache.not_written", reason=str(error))
 
@@ -74,8 +76,10 @@ class VectorCache:
 
 def create_guard(guards: GuardRegistry) -> Guard:
     """Return the guard for `VectorCache`: a cache that is slow is no cache."""
+    # What the client makes of a reply that is not in Redis's protocol is no RedisError.
+    failures = (RedisError, ValueError, TypeError, LookupError)
     return guards.create(
-        "redis", Policy(timeout=0.25, attempts=1, reset_timeout=5.0, max_concurrency=50, failures=(RedisError,))
+        "redis", Policy(timeout=0.25, attempts=1, reset_timeout=5.0, max_concurrency=50, failures=failures)
     )
 
 

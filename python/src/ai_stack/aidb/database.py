@@ -24,6 +24,9 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 ACQUIRE_BUCKETS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 
+# A server that takes no writes is a replica, or became one: the next connection may lead to the primary.
+_FAILURES = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.ReadOnlySqlTransaction)
+
 log = get_logger(__name__)
 
 
@@ -161,7 +164,7 @@ async def _leave_transaction(raw: Any, error: BaseException) -> None:
     """Roll back, or drop the connection where its state is not known."""
     if raw.closed or raw.raw.get_transaction_status() == TRANSACTION_STATUS_IDLE:
         return
-    if isinstance(error, Exception) and not isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    if isinstance(error, Exception) and not isinstance(error, _FAILURES):
         try:
             async with raw.cursor() as cursor:
                 await cursor.execute("ROLLBACK")
@@ -185,6 +188,6 @@ def create_guard(settings: AidbSettings, guards: GuardRegistry) -> Guard:
             reset_timeout=2.0,
             max_concurrency=settings.postgres_pool_size,
             max_waiting=max(128, 8 * settings.postgres_pool_size),
-            failures=(psycopg2.OperationalError, psycopg2.InterfaceError),
+            failures=_FAILURES,
         ),
     )

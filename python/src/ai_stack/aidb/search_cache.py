@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from ai_stack.aidb.database import Database
 from ai_stack.aidb.epoch import read_epoch
+from ai_stack.aidb.sealing import seal, unseal
 from ai_stack.aidb.search_schemas import SearchResult
 from ai_stack.service.logs import get_logger
 from ai_stack.service.metrics import ServiceMetrics
@@ -71,14 +72,15 @@ class SearchCache:
 
     async def _get(self, key: str) -> SearchResult | None:
         try:
-            raw = await self._guard.call(lambda: self._redis.get(key))
+            raw = unseal(key, await self._guard.call(lambda: self._redis.get(key)))
             return SearchResult.model_validate_json(raw) if raw else None
         except (DependencyError, ValidationError):
             return None
 
-    async def _put(self, key: str, raw: bytes) -> None:
-        if len(raw) > MAX_BYTES:
+    async def _put(self, key: str, content: bytes) -> None:
+        if len(content) > MAX_BYTES:
             return
+        raw = seal(key, content)
         try:
             await self._guard.call(lambda: self._redis.set(key, raw, ex=self._ttl))
         except DependencyError as error:
