@@ -30,6 +30,14 @@
         system: packages:
         {
           inherit (packages) ai-stack;
+          formatting =
+            let
+              pkgs = nixpkgs.legacyPackages.${system};
+            in
+            pkgs.runCommand "ai-stack-formatting" { nativeBuildInputs = [ pkgs.nixfmt ]; } ''
+              find ${self} -name '*.nix' -print0 | xargs -0 nixfmt --check
+              touch "$out"
+            '';
         }
         // lib.optionalAttrs (system == "x86_64-linux") (
           lib.mapAttrs' (name: lib.nameValuePair "vm-${name}") (
