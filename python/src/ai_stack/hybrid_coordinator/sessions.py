@@ -62,8 +62,12 @@ class Sessions:
             DependencyError
         """
         key = _key(owner, id_)
-        found: Any = await self._guard.call(lambda: self._redis.zrange(f"{key}:sent", 0, -1), idempotent=True)
-        return frozenset(item.decode() for item in found)
+
+        async def read() -> frozenset[str]:
+            found: Any = await self._redis.zrange(f"{key}:sent", 0, -1)
+            return frozenset(item.decode() for item in found)
+
+        return await self._guard.call(read, idempotent=True)
 
     async def record(
         self,
@@ -119,25 +123,25 @@ class Sessions:
         """
         key = _key(owner, id_)
 
-        async def read() -> list[Any]:
+        async def read() -> Session | None:
             pipe = self._redis.pipeline(transaction=True)
             pipe.hgetall(key)
             pipe.lrange(f"{key}:queries", 0, -1)
-            return list(await pipe.execute())
+            fields, queries = await pipe.execute()
+            if not fields:
+                return None
+            return Session(
+                id=id_,
+                created_at=datetime.fromisoformat(fields[b"created_at"].decode()),
+                last_accessed=datetime.fromisoformat(fields[b"last_accessed"].decode()),
+                turn_count=int(fields[b"turns"]),
+                total_context_items_sent=int(fields[b"items"]),
+                total_tokens_sent=int(fields[b"tokens"]),
+                queries=[query.decode() for query in queries],
+                metadata=orjson.loads(fields.get(b"metadata", b"{}")),
+            )
 
-        fields, queries = await self._guard.call(read, idempotent=True)
-        if not fields:
-            return None
-        return Session(
-            id=id_,
-            created_at=datetime.fromisoformat(fields[b"created_at"].decode()),
-            last_accessed=datetime.fromisoformat(fields[b"last_accessed"].decode()),
-            turn_count=int(fields[b"turns"]),
-            total_context_items_sent=int(fields[b"items"]),
-            total_tokens_sent=int(fields[b"tokens"]),
-            queries=[query.decode() for query in queries],
-            metadata=orjson.loads(fields.get(b"metadata", b"{}")),
-        )
+        return await self._guard.call(read, idempotent=True)
 
     async def delete(self, owner: str, id_: str) -> bool:
         """Forget a session, and return whether there was one.
@@ -158,11 +162,11 @@ class Sessions:
 
 def create_guard(guards: GuardRegistry) -> Guard:
     """Return the guard of Redis. Short: an answer without the session's memory is better than a late one."""
+    # What becomes of a reply that is not in Redis's protocol, or not the one to this command, is no RedisError.
+    failures = (RedisError, ValueError, TypeError, LookupError, AttributeError)
     return guards.create(
         REDIS,
-        Policy(
-            timeout=0.5, attempts=2, backoff_initial=0.02, backoff_max=0.1, reset_timeout=3.0, failures=(RedisError,)
-        ),
+        Policy(timeout=0.5, attempts=2, backoff_initial=0.02, backoff_max=0.1, reset_timeout=3.0, failures=failures),
     )
 
 
