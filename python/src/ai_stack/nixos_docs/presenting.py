@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from ai_stack.nixos_docs.catalogue_models import (
     CheckedOption,
@@ -60,7 +61,7 @@ def options(
         release=release,
         total=outcome.total,
         options=[
-            FoundOption(**_item(row).model_dump(), relevance=round(relevance, 4))
+            FoundOption(**_fields(row), relevance=round(relevance, 4))
             for row, (_, relevance) in zip(rows, outcome.hits, strict=True)
         ],
         degraded=degraded,
@@ -75,7 +76,7 @@ def option(
     return OptionResponse(
         name=name,
         release=release,
-        option=_item(row) if row is not None else None,
+        option=OptionItem(**_fields(row)) if row is not None else None,
         children=[
             OptionSummary(name=child.name, type=child.type, description=child.description.split("\n\n", 1)[0])
             for child in children
@@ -144,18 +145,19 @@ def packages(
     )
 
 
-def _item(row: OptionRow) -> OptionItem:
+def _fields(row: OptionRow) -> dict[str, Any]:
+    """Return the fields of an `OptionItem`."""
     of_nixos = any(_OF_NIXOS.search(declaration) for declaration in row.declarations)
     # The manual's anchors: https://github.com/NixOS/nixpkgs/tree/master/pkgs/by-name/ni/nixos-render-docs
     anchor = re.sub(r'[*<> \[\]:"]', "_", f"opt-{row.name}")
-    return OptionItem(
-        name=row.name,
-        type=row.type,
-        default=row.default,
-        example=row.example,
-        description=row.description,
-        declarations=list(row.declarations),
-        read_only=row.read_only,
-        alias_of=row.alias_of or None,
-        url=f"{_MANUAL}#{anchor}" if of_nixos else None,
-    )
+    return {
+        "name": row.name,
+        "type": row.type,
+        "default": row.default,
+        "example": row.example,
+        "description": row.description,
+        "declarations": list(row.declarations),
+        "read_only": row.read_only,
+        "alias_of": row.alias_of or None,
+        "url": f"{_MANUAL}#{anchor}" if of_nixos else None,
+    }

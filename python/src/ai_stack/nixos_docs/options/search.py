@@ -79,6 +79,8 @@ class OptionSearch:
     def __init__(self, database: sqlite3.Connection, catalogue: Catalogue) -> None:
         self._lexicon = Lexicon(database, KIND, len(catalogue.names))
         self._catalogue = catalogue
+        # Where the mentions of each option begin: they are in the options' order.
+        self._first_mentions = np.flatnonzero(np.diff(catalogue.mentioned_options, prepend=-1))
 
     def prepare(self, question: str) -> Query:
         """Make a question ready; see `Lexicon.prepare`."""
@@ -121,7 +123,9 @@ class OptionSearch:
         """Return, for each option, the similarity of the nearest section that names it, 0 where none does."""
         catalogue = self._catalogue
         nearest = np.zeros(len(catalogue.names), np.float32)
-        np.maximum.at(nearest, catalogue.mentioned_options, sections[catalogue.mentioning_sections])
+        if len(self._first_mentions):
+            best = np.maximum.reduceat(sections[catalogue.mentioning_sections], self._first_mentions)
+            nearest[catalogue.mentioned_options[self._first_mentions]] = np.maximum(best, 0)
         return nearest
 
     def _named(self, question: str) -> Iterable[tuple[int, float]]:
