@@ -24,6 +24,7 @@
   psycopg2,
   pydantic,
   pydantic-settings,
+  pypdf,
   qdrant-client,
   redis,
   rich,
@@ -33,6 +34,11 @@
   tokenizers,
   typer,
   uvloop,
+
+  # optional: an engine of embeddings that takes gigabytes
+  withTorch ? false,
+  torch,
+  transformers,
 
   # tests
   hypothesis,
@@ -99,6 +105,7 @@ buildPythonPackage (finalAttrs: {
     psycopg2
     pydantic
     pydantic-settings
+    pypdf
     qdrant-client
     redis
     rich
@@ -109,7 +116,13 @@ buildPythonPackage (finalAttrs: {
     typer
     uvloop
   ]
-  ++ redis.optional-dependencies.hiredis;
+  ++ redis.optional-dependencies.hiredis
+  ++ lib.optionals withTorch finalAttrs.passthru.optional-dependencies.torch;
+
+  optional-dependencies.torch = [
+    torch
+    transformers
+  ];
 
   nativeCheckInputs = [
     hypothesis

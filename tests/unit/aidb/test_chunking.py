@@ -14,6 +14,7 @@ from ai_stack.aidb.chunking import (
     parse_html,
     parse_markdown,
     parse_nix,
+    parse_pages,
     parse_plain_text,
     parse_python,
     parse_restructuredtext,
@@ -94,7 +95,9 @@ def test_neighbours_that_would_fit_together_are_together(text: str, max_tokens: 
 
 @given(
     TEXTS,
-    st.sampled_from([parse_markdown, parse_restructuredtext, parse_html, parse_python, parse_nix, parse_plain_text]),
+    st.sampled_from(
+        [parse_markdown, parse_restructuredtext, parse_html, parse_python, parse_nix, parse_pages, parse_plain_text]
+    ),
 )
 def test_blocks_cover_the_text_without_gap(text: str, parse: object) -> None:
     assert callable(parse)
@@ -110,6 +113,15 @@ def test_blocks_cover_the_text_without_gap(text: str, parse: object) -> None:
 @given(st.text(), st.text())
 def test_tokens_of_parts_are_never_fewer_than_those_of_the_whole(one: str, two: str) -> None:
     assert count_tokens(one + two) <= count_tokens(one) + count_tokens(two)
+
+
+def test_pages_become_sections_and_blank_ones_belong_to_the_page_before() -> None:
+    chunks = chunk_document("one\f \n\fthree\n\nmore", "application/pdf", max_tokens=100)
+
+    assert [(chunk.headings, chunk.text) for chunk in chunks] == [
+        (("Page 1",), "one\f \n\f"),
+        (("Page 3",), "three\n\nmore"),
+    ]
 
 
 def test_sections_of_markdown_become_chunks_with_their_heading_path() -> None:
@@ -246,6 +258,7 @@ def test_headings_are_shown_without_their_markup(markup: str, title: str) -> Non
         ("notes.txt", "text/plain"),
         ("Makefile", "text/plain"),
         (".md", "text/plain"),
+        ("Manual.PDF", "application/pdf"),
     ],
 )
 def test_the_suffix_says_the_content_type(path: str, content_type: str) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ai_stack.cli.corpus import (
     LARGEST_DOCUMENT,
+    LARGEST_PDF,
     Document,
     Skipped,
     batches,
@@ -20,14 +21,15 @@ from ai_stack.local.errors import LocalError
 
 
 def test_documents_are_found_in_order_and_hidden_files_links_and_other_formats_are_not(tmp_path: Path) -> None:
-    for name in ("b.md", "a/z.rst", "a/A.TXT", ".hidden.md", ".git/x.md", "image.png", "a/.x/y.md"):
+    documents = ("a/A.TXT", "a/page.html", "a/z.rst", "b.md", "manual.pdf", "module.nix", "tool.py")
+    for name in (*documents, ".hidden.md", ".git/x.md", "image.png", "a/.x/y.md"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("text")
     (tmp_path / "link.md").symlink_to(tmp_path / "b.md")
     (tmp_path / "folder.md").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in find_documents(tmp_path)]
-    assert found == ["a/A.TXT", "a/z.rst", "b.md"]
+    assert found == list(documents)
 
 
 def test_a_directory_without_documents_is_explained(tmp_path: Path) -> None:
@@ -42,6 +44,16 @@ def test_a_document_has_its_path_below_the_corpus(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text("# Größe\n")
     assert read_document(tmp_path, path) == Document("guide/ä.md", "# Größe\n")
+
+
+def test_a_pdf_is_sent_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "Manual.PDF"
+    path.write_bytes(b"%PDF-1.4 \xff\0")
+    assert read_document(tmp_path, path) == Document("Manual.PDF", "JVBERi0xLjQg/wA=", "base64")
+    path.write_bytes(b"")
+    assert read_document(tmp_path, path) == Skipped("Manual.PDF", "empty")
+    path.write_bytes(b"%PDF-" + b"x" * LARGEST_PDF)
+    assert read_document(tmp_path, path) == Skipped("Manual.PDF", f"larger than {LARGEST_PDF} bytes")
 
 
 @pytest.mark.parametrize(

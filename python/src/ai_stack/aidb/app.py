@@ -24,6 +24,7 @@ from ai_stack.aidb.lexicon import Lexicon
 from ai_stack.aidb.migrate import load_migrations, migrate
 from ai_stack.aidb.model_change import ModelChange
 from ai_stack.aidb.model_client import ModelClient
+from ai_stack.aidb.pdf import PdfReader
 from ai_stack.aidb.reembedder import Reembedder
 from ai_stack.aidb.resources import (
     DATABASE,
@@ -34,6 +35,7 @@ from ai_stack.aidb.resources import (
     INGESTION,
     JOBS,
     MODEL_CHANGE,
+    PDF_READER,
     REEMBEDDER,
     SEARCH_CACHE,
     SEARCHING,
@@ -168,11 +170,13 @@ class _Parts:
         app[EMBEDDER] = embedder
         lexicon = Lexicon(app[DATABASE])
         app[SEARCHING] = Searching(ChunkSearch(app[DATABASE]), lexicon, app[EMBEDDINGS], self._service.metrics)
+        pdf = app[PDF_READER] = PdfReader(max_document_bytes=settings.max_document_bytes)
         executor = ThreadPoolExecutor(CHUNKING_THREADS, thread_name_prefix="chunking")
         app[INGESTION] = Ingestion(
             app[DOCUMENTS],
             embedder,
             telemetry,
+            pdf,
             executor,
             max_document_bytes=settings.max_document_bytes,
             chunk_tokens=settings.chunk_tokens,

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
-from ai_stack.aidb.chunking import SOURCE_TYPES, chunk_document, content_type_of
+from ai_stack.aidb.chunking import UNTITLED_TYPES, chunk_document, content_type_of
 from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
-from ai_stack.aidb.schemas import BatchResult, DocumentContent, DocumentRequest, DocumentResult, RefusedDocument
+from ai_stack.aidb.pdf import PdfReader
+from ai_stack.aidb.schemas import (
+    MAX_TITLE_CHARS,
+    BatchResult,
+    DocumentContent,
+    DocumentRequest,
+    DocumentResult,
+    RefusedDocument,
+)
 from ai_stack.aidb.secret_scan import find_secret
 from ai_stack.aidb.storing import NewDocument, StoredDocument
 from ai_stack.aidb.telemetry import Telemetry
 from ai_stack.service.errors import NotFound, PayloadTooLarge, ServiceError, Unprocessable
 from ai_stack.service.logs import get_logger
 from ai_stack.service.tracing import in_context, span
-
-MAX_TITLE_CHARS = 512
 
 log = get_logger(__name__)
 
@@ -29,6 +35,7 @@ class Ingestion:
         documents: where they go.
         embedder: gives them vectors.
         telemetry: is told what was stored.
+        pdf: reads what is no text.
         executor: threads that cut documents, so that a large one does not keep the event loop.
         max_document_bytes: largest content in UTF-8.
         chunk_tokens: size limit of a chunk.
@@ -40,6 +47,7 @@ class Ingestion:
         documents: DocumentStore,
         embedder: Embedder,
         telemetry: Telemetry,
+        pdf: PdfReader,
         executor: ThreadPoolExecutor,
         *,
         max_document_bytes: int,
@@ -49,6 +57,7 @@ class Ingestion:
         self._documents = documents
         self._embedder = embedder
         self._telemetry = telemetry
+        self._pdf = pdf
         self._executor = executor
         self._max_document_bytes = max_document_bytes
         self._chunk_tokens = chunk_tokens
@@ -117,10 +126,13 @@ class Ingestion:
     async def prepare(self, requests: Sequence[DocumentRequest]) -> list[NewDocument | ServiceError]:
         """Check and cut documents; for one that is refused return the reason in its place."""
         with span("aidb.chunk_documents", document_count=len(requests)):
-            cut = in_context(lambda: [self._prepare(request) for request in requests])
+            texts = [await self._pdf.decoded(request) for request in requests]
+            cut = in_context(lambda: [self._prepare(text) for text in texts])
             return await asyncio.get_running_loop().run_in_executor(self._executor, cut)
 
-    def _prepare(self, request: DocumentRequest) -> NewDocument | ServiceError:
+    def _prepare(self, request: DocumentRequest | ServiceError) -> NewDocument | ServiceError:
+        if isinstance(request, ServiceError):
+            return request
         if len(request.content.encode()) > self._max_document_bytes:
             return PayloadTooLarge(f"content: at most {self._max_document_bytes} bytes in UTF-8")
         if not request.content.strip():
@@ -135,7 +147,7 @@ class Ingestion:
         content_type = request.content_type or content_type_of(request.name)
         chunks = chunk_document(request.content, content_type, max_tokens=self._chunk_tokens)
         title = request.title
-        if title is None and content_type not in SOURCE_TYPES:
+        if title is None and content_type not in UNTITLED_TYPES:
             title = next((chunk.headings[0] for chunk in chunks if chunk.headings), None)
         return NewDocument(
             project=request.project,

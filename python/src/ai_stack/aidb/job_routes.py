@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from ai_stack.aidb import job_schemas as schemas
 from ai_stack.aidb.import_reader import read_groups
 from ai_stack.aidb.jobs import FINISHED, Job, JobStore, State
-from ai_stack.aidb.resources import IMPORTS, JOBS, MODEL_CHANGE, REEMBEDDER, SETTINGS
+from ai_stack.aidb.resources import IMPORTS, JOBS, MODEL_CHANGE, PDF_READER, REEMBEDDER, SETTINGS
 from ai_stack.service.endpoint import CONTENT_ENCODINGS, endpoint
 from ai_stack.service.errors import Conflict, NotFound, Unprocessable, UnsupportedMediaType
 from ai_stack.service.logs import get_logger
@@ -55,7 +55,7 @@ async def import_documents(request: web.Request) -> schemas.JobBody:
             max_line=_LINE_FACTOR * settings.max_document_bytes + _LINE_EXTRA,
             timeout=settings.body_timeout,
         ):
-            await jobs.add(job_id, lines)
+            await jobs.add(job_id, [await request.app[PDF_READER].decoded_line(line) for line in lines])
             received = True
         if not received:
             raise Unprocessable("the import has no lines")

@@ -10,6 +10,7 @@ from ai_stack.aidb.import_worker import ImportWorker
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.model_change import ModelChange
+from ai_stack.aidb.pdf import PdfReader
 from ai_stack.aidb.reembedder import Reembedder
 from ai_stack.aidb.search_cache import SearchCache
 from ai_stack.aidb.searching import Searching
@@ -21,6 +22,7 @@ DOCUMENTS = web.AppKey("documents", DocumentStore)
 EMBEDDINGS = web.AppKey("embeddings", Embeddings)
 EMBEDDER = web.AppKey("embedder", Embedder)
 INGESTION = web.AppKey("ingestion", Ingestion)
+PDF_READER = web.AppKey("pdf_reader", PdfReader)
 SEARCHING = web.AppKey("searching", Searching)
 JOBS = web.AppKey("jobs", JobStore)
 IMPORTS = web.AppKey("imports", ImportWorker)

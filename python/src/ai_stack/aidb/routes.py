@@ -9,7 +9,7 @@ from ai_stack.aidb.import_worker import lines_of
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.job_routes import job_body
 from ai_stack.aidb.job_schemas import JobBody
-from ai_stack.aidb.resources import DATABASE, DOCUMENTS, IMPORTS, INGESTION, JOBS, TELEMETRY
+from ai_stack.aidb.resources import DATABASE, DOCUMENTS, IMPORTS, INGESTION, JOBS, PDF_READER, TELEMETRY
 from ai_stack.service.endpoint import endpoint, json_response
 from ai_stack.service.errors import NotFound
 
@@ -57,7 +57,8 @@ async def store_documents(request: web.Request, body: schemas.BatchRequest) -> w
     if body.background:
         jobs = request.app[JOBS]
         job_id = await jobs.create("import")
-        await jobs.add(job_id, lines_of(body.documents))
+        pdf = request.app[PDF_READER]
+        await jobs.add(job_id, [await pdf.decoded_line(line) for line in lines_of(body.documents)])
         job = await jobs.start(job_id)
         request.app[IMPORTS].wake()
         return json_response(job_body(job), status=202)

@@ -11,6 +11,7 @@ from ai_stack.aidb.storing import Change, Status
 from ai_stack.service.endpoint import QueryModel, RequestModel
 
 MAX_BATCH = 64
+MAX_TITLE_CHARS = 512
 MAX_PATH_BYTES = 1024
 #: PostgreSQL's bigint; ids of documents are below it.
 MAX_ID = 2**63 - 1
@@ -32,13 +33,16 @@ def _indexable(value: str) -> str:
 
 Project = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(not_blank)]
 Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(not_blank), AfterValidator(_indexable)]
-Title = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(not_blank)]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARS), AfterValidator(not_blank)]
 
 
 class DocumentContent(RequestModel):
     """A document but for its name."""
 
-    content: str = Field(min_length=1, description="At most 1 MiB in UTF-8 (a setting).")
+    content: str = Field(min_length=1, description="At most 1 MiB in UTF-8 (a setting); or a PDF, see `encoding`.")
+    encoding: Literal["text", "base64"] = Field(
+        default="text", description="`base64` for a PDF of at most 4 MiB. Its text is stored, at most 1 MiB."
+    )
     title: Title | None = Field(default=None, description="By default the first heading, or the file name.")
     content_type: ContentType | None = Field(default=None, description="By default what the path's suffix says.")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, max_length=64)

@@ -1,27 +1,31 @@
 """Documents in a directory, and the batches they are sent in."""
 
+import base64
 import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ai_stack.local.errors import LocalError
 
-SUFFIXES = frozenset({".md", ".markdown", ".rst", ".txt"})
+PDF = ".pdf"
+SUFFIXES = frozenset({".md", ".markdown", ".rst", ".txt", ".html", ".htm", ".py", ".nix", PDF})
 # What aidb accepts of one document.
 LARGEST_DOCUMENT = 1_048_576
+LARGEST_PDF = 4 * 1024 * 1024
 LONGEST_PATH = 1024
 BEST_PRACTICES = "best-practices.jsonl"
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document that is to be stored: path below the corpus, and its text."""
+    """A document that is to be stored: path below the corpus, and its text, or in base64 what is no text."""
 
     path: str
     content: str
+    encoding: Literal["text", "base64"] = "text"
 
     @property
     def size(self) -> int:
@@ -44,7 +48,7 @@ def find_documents(corpus: Path) -> list[Path]:
         LocalError: not a readable directory, or no document in it.
     """
     if not corpus.is_dir():
-        raise LocalError(f"{corpus} is not a directory: name one with Markdown, reStructuredText or text files")
+        raise LocalError(f"{corpus} is not a directory: name one with documents ({_known()})")
     found = []
     for directory, folders, names in os.walk(corpus):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -55,7 +59,7 @@ def find_documents(corpus: Path) -> list[Path]:
             if path.is_file() and not path.is_symlink()
         ]
     if not found:
-        raise LocalError(f"{corpus} holds no document ({', '.join(sorted(SUFFIXES))})")
+        raise LocalError(f"{corpus} holds no document ({_known()})")
     return sorted(found)
 
 
@@ -65,10 +69,15 @@ def read_document(corpus: Path, path: Path) -> Document | Skipped:
     try:
         if len(name) > LONGEST_PATH:
             return Skipped(name, f"path longer than {LONGEST_PATH} characters")
-        if path.stat().st_size > LARGEST_DOCUMENT:
-            return Skipped(name, f"larger than {LARGEST_DOCUMENT} bytes")
-        content = path.read_bytes().decode()
         name.encode()
+        is_pdf = path.suffix.lower() == PDF
+        largest = LARGEST_PDF if is_pdf else LARGEST_DOCUMENT
+        if path.stat().st_size > largest:
+            return Skipped(name, f"larger than {largest} bytes")
+        raw = path.read_bytes()
+        if is_pdf:
+            return Document(name, base64.b64encode(raw).decode(), "base64") if raw else Skipped(name, "empty")
+        content = raw.decode()
     except OSError as error:
         return Skipped(name, error.strerror or "cannot be read")
     except UnicodeError:
@@ -78,6 +87,10 @@ def read_document(corpus: Path, path: Path) -> Document | Skipped:
     if not content.strip():
         return Skipped(name, "empty")
     return Document(name, content)
+
+
+def _known() -> str:
+    return ", ".join(sorted(SUFFIXES))
 
 
 def batches(documents: Iterable[Document], count: int, size: int) -> Iterator[list[Document]]:

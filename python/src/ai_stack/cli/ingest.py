@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -119,7 +119,7 @@ async def ingest(
                 report.skipped.append(found)
 
     async def send(batch: list[Document]) -> None:
-        body = {"documents": [{"path": one.path, "content": one.content, "project": project} for one in batch]}
+        body = {"documents": [{**asdict(one), "project": project} for one in batch]}
         answer = await client.call("aidb", "POST", "/documents/batch", body)
         report.add(answer["results"])
         on_progress(report)

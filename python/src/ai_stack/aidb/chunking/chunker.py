@@ -9,14 +9,17 @@ from typing import Literal, get_args
 from ai_stack.aidb.chunking.blocks import Block, parse_plain_text
 from ai_stack.aidb.chunking.html import parse_html
 from ai_stack.aidb.chunking.markdown import parse_markdown
+from ai_stack.aidb.chunking.pages import parse_pages
 from ai_stack.aidb.chunking.restructuredtext import parse_restructuredtext
 from ai_stack.aidb.chunking.source import parse_nix, parse_python
 from ai_stack.aidb.chunking.tokens import count_tokens
 
-ContentType = Literal["text/markdown", "text/x-rst", "text/html", "text/x-python", "text/x-nix", "text/plain"]
+ContentType = Literal[
+    "text/markdown", "text/x-rst", "text/html", "text/x-python", "text/x-nix", "application/pdf", "text/plain"
+]
 
-#: Of these the first heading is a definition, not a title.
-SOURCE_TYPES = frozenset({"text/x-python", "text/x-nix"})
+#: Of these the first heading is a definition or a page, not a title.
+UNTITLED_TYPES = frozenset({"text/x-python", "text/x-nix", "application/pdf"})
 
 _PARSERS: dict[ContentType, Callable[[str], list[Block]]] = {
     "text/markdown": parse_markdown,
@@ -24,6 +27,7 @@ _PARSERS: dict[ContentType, Callable[[str], list[Block]]] = {
     "text/html": parse_html,
     "text/x-python": parse_python,
     "text/x-nix": parse_nix,
+    "application/pdf": parse_pages,
     "text/plain": parse_plain_text,
 }
 assert set(_PARSERS) == set(get_args(ContentType))
@@ -36,6 +40,7 @@ _SUFFIXES: dict[str, ContentType] = {
     ".htm": "text/html",
     ".py": "text/x-python",
     ".nix": "text/x-nix",
+    ".pdf": "application/pdf",
 }
 
 # From the best place to cut to the last resort. Each pattern matches one part with the white space behind it.
