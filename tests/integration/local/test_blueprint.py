@@ -55,6 +55,14 @@ def test_nixos_docs_knows_the_options_of_the_stacks_own_modules(tmp_path: Path, 
     assert options["services.ai-stack.enable"].type == "boolean"
 
 
+def test_nixos_docs_can_be_given_the_options_of_any_system(tmp_path: Path, corpus: Path) -> None:
+    options = tmp_path / "options.json"
+    children = blueprint.build(tmp_path / "state", corpus, options).children
+    made = {child.program.name: child.program for child in children}["nixos-docs"]
+    settings = load_settings(NixosDocsSettings, config=Path(made.command[-1]), environ=made.environment)
+    assert settings.options == options
+
+
 def test_no_secret_is_in_a_command_line_an_environment_or_a_configuration(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     made = programs(state, corpus)

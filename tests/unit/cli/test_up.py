@@ -4,13 +4,16 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner
 
 from ai_stack.cli import up as module
+from ai_stack.cli.main import app
 from ai_stack.cli.up import INTERRUPTED, UpOptions, up
 from ai_stack.local.errors import LocalError
 from ai_stack.local.lock import StateLock
@@ -49,8 +52,8 @@ def options(fake: FakeStack, monkeypatch: pytest.MonkeyPatch) -> Options:
 
     fake.routes |= {"POST /documents/batch": batch, "GET /stats": stats, "POST /augment_query": augment}
 
-    def build(script: str, state: Path, documents: Path) -> Blueprint:
-        assert documents == corpus
+    def build(script: str, state: Path, documents: Path, options: Path | None) -> Blueprint:
+        assert (documents, options) == (corpus, None)
         directory = private_directory(state / "child")
         (directory / "ready").unlink(missing_ok=True)
         program = Program("child", ("sh", "-c", script), directory, directory / "log", (directory / "ready").exists)
@@ -83,6 +86,29 @@ async def test_once_stores_asks_and_stops(
     assert "Running." not in shown
     assert read_record(fake.state) is None
     assert StateLock(fake.state).holder() is None
+
+
+async def test_options_of_another_system_reach_the_stack(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = replace(options(once=True), nixos_options=Path("/srv/options.json"))
+    reached: list[Path | None] = []
+
+    def build(state: Path, documents: Path, options: Path | None) -> Blueprint:
+        reached.append(options)
+        raise LocalError("enough")
+
+    monkeypatch.setattr(module, "build", build)
+    with pytest.raises(LocalError, match="enough"):
+        await up(given)
+    assert reached == [Path("/srv/options.json")]
+
+
+def test_a_missing_file_of_options_is_named_before_anything_starts(tmp_path: Path) -> None:
+    missing, state = tmp_path / "options.json", tmp_path / "state"
+    arguments = ["up", "--state", str(state), "--corpus", str(tmp_path), "--options", str(missing)]
+    shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "400"})
+    assert shown.exit_code == 2
+    assert "options.json" in shown.output
+    assert not state.exists()
 
 
 async def test_without_a_question_nothing_is_asked(options: Options, fake: FakeStack) -> None:

