@@ -32,6 +32,7 @@ CLIENTS = 4
 LIMIT = 2.0
 _SENTENCES = 4000
 _BATCH = 32
+_COUNT_SECONDS = 600
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -89,6 +90,8 @@ class Growth:
                     label: await stack.enter_async_context(self._aidb(label, session))
                     for label in self._labels.values()
                 }
+                for size, label in self._labels.items():
+                    await self._counted(size, label)
                 for number in range(rounds):
                     for label in rotated(list(pids), number):
                         await self._measure(label, pids[label], server.pid, session, number, seconds)
@@ -113,6 +116,19 @@ class Growth:
             cursor.execute("TRUNCATE documents CASCADE")
             await asyncio.to_thread(fill, connection, size, sentences, vectors)
             print(f"{label}: generated in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+
+    async def _counted(self, size: int, label: str) -> None:
+        """Wait for aidb's count of words, which a new database gets in the background: it is no part of a search."""
+        connection = self._database(label).connect()
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            async with asyncio.timeout(_COUNT_SECONDS):
+                while True:
+                    cursor.execute(
+                        "SELECT chunks BETWEEN 0.9 * %(size)s AND 1.1 * %(size)s FROM corpus_statistics", {"size": size}
+                    )
+                    if cursor.fetchone()[0]:
+                        return
+                    await asyncio.sleep(0.5)
 
     async def _corpus(self, session: aiohttp.ClientSession) -> tuple[list[str], Matrix]:
         sentences = read_sentences(ROOT / "docs")[:_SENTENCES]
