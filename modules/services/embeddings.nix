@@ -4,6 +4,7 @@ let
   cfg = config.services.ai-stack;
   inherit (cfg) packages;
   shipped = "${packages.ai-stack-model}";
+  needsTorch = lib.hasPrefix "torch" cfg.embeddingEngine;
 in
 {
   options.services.ai-stack.embeddingModel = lib.mkOption {
@@ -18,13 +19,27 @@ in
     type = lib.types.enum [
       "onnx"
       "int8"
+      "torch"
+      "torch-bf16"
     ];
     default = "onnx";
-    description = "How vectors are computed: `onnx` as the model was trained, `int8` with integers in the linear layers: about twice as fast on processors with VNNI, and slightly other vectors. After a change, stored vectors must be made anew.";
+    description = ''
+      How vectors are computed. After a change between engines with other vectors, stored ones must be made anew.
+
+      - `onnx`: as the model was trained, on the processor.
+      - `int8`: with integers in the linear layers: about twice as fast on processors with VNNI, slightly other vectors.
+      - `torch`: the vectors of `onnx`, by transformers on PyTorch, which becomes part of the package. On a GPU where
+        PyTorch finds one: `nixpkgs.config.cudaSupport = true;` and
+        `services.ai-stack.services.embeddings.hardening = [ "gpu" ];`. On a processor it is slower than `onnx`.
+      - `torch-bf16`: the same in bfloat16, slightly other vectors. The service starts only where the hardware has
+        instructions for it.
+    '';
   };
 
   config.services.ai-stack.services.embeddings = {
-    package = lib.mkDefault packages.ai-stack;
+    package = lib.mkDefault (
+      if needsTorch then packages.ai-stack.override { withTorch = true; } else packages.ai-stack
+    );
     executable = "ai-stack-embeddings";
     port = lib.mkDefault 8081;
     route = lib.mkDefault "/embeddings/";

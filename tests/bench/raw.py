@@ -1,7 +1,8 @@
 """The engine alone on the same texts: `raw.py MODEL_DIRECTORY CACHE_DIRECTORY WORKERS TEXTS TOKENS SECONDS`.
 
 Reads texts as a JSON list from standard input, tokenizes them beforehand, and computes them again and again: TEXTS of
-them to a call, in the order in which they come; or with TEXTS 0 sorted by length, as many to a call as fit into TOKENS.
+them to a call, in the order in which they come, each filled up to the longest of its call with padding that is computed
+like any token; or with TEXTS 0 sorted by length, as many to a call as fit into TOKENS.
 Prints texts per second and per CPU-second.
 """
 
@@ -14,6 +15,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+import numpy as np
 
 from ai_stack.embeddings.engine import OnnxEngine, TokenIds
 from ai_stack.embeddings.export import export_onnx, onnx_path
@@ -32,6 +35,12 @@ def batches(texts: list[TokenIds], budget: int) -> list[list[TokenIds]]:
     return made
 
 
+def padded(texts: list[TokenIds]) -> list[TokenIds]:
+    """Fill all texts up to the length of the longest."""
+    width = max(map(len, texts))
+    return [np.pad(text, (0, width - len(text))) for text in texts]
+
+
 def main(model: str, cache: str, workers: int, size: int, budget: int, seconds: float) -> None:
     """Measure and print."""
     spec = read_model(Path(model), "bench")
@@ -42,7 +51,7 @@ def main(model: str, cache: str, workers: int, size: int, budget: int, seconds: 
     # Shuffled, since time may run out before the last.
     tokenized = [text.ids for text in TextTokenizer(spec).encode(json.load(sys.stdin))]
     if size:
-        work = [tokenized[start : start + size] for start in range(0, len(tokenized), size)]
+        work = [padded(tokenized[start : start + size]) for start in range(0, len(tokenized), size)]
     else:
         work = batches(tokenized, budget)
     random.Random(1).shuffle(work)

@@ -34,6 +34,8 @@ MODES = {
     Pooling.MAX: "max_tokens",
     Pooling.LAST: "lasttoken",
 }
+#: Token numbers; see tests/data/bert/make_layers.py.
+LAYER_TEXTS = ([2, 5, 9, 14, 3], [2, 3], [2, 4, 6, 8, 10, 12, 14, 15, 16, 3])
 POOLING_MODES = ("cls_token", "mean_tokens", "max_tokens", "lasttoken", "weightedmean_tokens")
 
 

@@ -24,6 +24,8 @@ def expected(text: TokenIds) -> list[float]:
 class FakeEngine:
     """Computes `expected`; texts that contain `poison` make the whole call fail."""
 
+    padding_cost = 1.0
+
     def __init__(self, poison: int | None = None) -> None:
         self.calls: list[list[list[int]]] = []
         self._poison = poison

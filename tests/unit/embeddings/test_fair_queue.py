@@ -1,5 +1,6 @@
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -139,3 +140,18 @@ def test_no_text_is_overtaken_without_end(own: int, later: list[int]) -> None:
             break
         overtaken += 1
     assert overtaken <= own
+
+
+@pytest.mark.parametrize(("cost", "together"), [(1.0, {10: 10}), (0.5, {10: 10, 11: 20})])
+def test_where_padding_costs_little_more_of_other_lengths_come_along(cost: float, together: dict[int, int]) -> None:
+    queue: FairQueue[Flow] = FairQueue(cost)
+    opened(queue, "a", [10] * 10)
+    opened(queue, "b", [11] * 20)
+    assert Counter(waiting.length for waiting in queue.pop_batch(1000)) == together
+
+
+@pytest.mark.parametrize(("budget", "texts"), [(22, 1), (23, 2)])
+def test_the_budget_counts_padding_at_its_cost(budget: int, texts: int) -> None:
+    queue: FairQueue[Flow] = FairQueue(0.5)
+    opened(queue, "a", [10, 12])
+    assert len(queue.pop_batch(budget)) == texts

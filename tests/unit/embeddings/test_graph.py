@@ -1,16 +1,18 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_stack.embeddings.engine import EngineError, OnnxEngine, TokenIds, unit_length
+from ai_stack.embeddings.engine import EngineError, OnnxEngine, TokenIds, padded, unit_length
 from ai_stack.embeddings.export import export_onnx
 from ai_stack.embeddings.graph import build_graph
-from ai_stack.embeddings.model import BertConfig, ModelError, Pooling, read_model
-from support.tiny_bert import CONFIG, MODES, hidden_states, random_weights, write_model
+from ai_stack.embeddings.model import ATTENTION_MASK, INPUT_IDS, BertConfig, ModelError, Pooling, read_model
+from support.tiny_bert import CONFIG, LAYER_TEXTS, MODES, hidden_states, random_weights, write_model
 
+DATA = Path(__file__).parents[2] / "data"
 CONFIGURATION = BertConfig.model_validate(CONFIG)
 WEIGHTS = random_weights(CONFIGURATION)
 
@@ -51,6 +53,24 @@ def test_the_graph_computes_what_the_formulas_say(engines: dict[Pooling, OnnxEng
     }
     for pooling, vectors in expected.items():
         assert np.allclose(engines[pooling].embed(ids), np.stack(vectors), atol=2e-5), pooling
+
+
+def test_every_layer_computes_what_transformers_computes(tmp_path: Path) -> None:
+    spec = read_model(write_model(tmp_path), "tiny")
+    path = export_onnx(spec, tmp_path)
+    model = onnx.load(str(path), load_external_data=False)
+    norms = [node.output[0] for node in model.graph.node if node.op_type == "LayerNormalization"]
+    layers = norms[::2]  # the embeddings, then two in each layer
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in layers)
+    path.write_bytes(model.SerializeToString())
+    engine = OnnxEngine(spec, path)
+    ids, mask = padded([as_ids(text) for text in LAYER_TEXTS], 0)
+    states = engine._session.run(layers, {INPUT_IDS: ids, ATTENTION_MASK: mask})
+    assert len(states) == 1 + spec.config.num_hidden_layers
+    with np.load(DATA / "bert" / "layers.npz") as arrays:
+        expected = np.concatenate([arrays[f"text{i}"] for i in range(len(LAYER_TEXTS))], axis=1)
+    for layer, state in enumerate(states):
+        assert np.allclose(state, expected[layer], atol=1e-5), layer
 
 
 @pytest.mark.parametrize("model_type", ["roberta", "xlm-roberta"])

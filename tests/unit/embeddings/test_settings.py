@@ -39,3 +39,13 @@ def test_the_cache_is_where_the_system_wants_it(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert EmbeddingsSettings(model_dir=tmp_path).cache_dir == Path(expected)
+
+
+@pytest.mark.parametrize("engine", ["torch", "torch-bf16"])
+def test_an_engine_that_is_not_installed_is_refused_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr("ai_stack.embeddings.torch_engine.find_spec", lambda name: None if name == "torch" else name)
+    environ = {"AI_STACK_EMBEDDINGS_MODEL_DIR": str(tmp_path), "AI_STACK_EMBEDDINGS_ENGINE": engine}
+    with pytest.raises(SettingsError, match=rf"engine: {engine} needs torch: pip install 'ai-stack\[torch\]'"):
+        load_settings(EmbeddingsSettings, environ=environ)

@@ -85,7 +85,7 @@ class Batcher:
         executor: where the engine is called, with at least `workers` threads.
         workers: calls of the engine at the same time.
         dimensions: length of a vector.
-        batch_tokens: most tokens of a batch, padding included (a longer text goes alone).
+        batch_tokens: most tokens of a batch, padding included at its cost (a longer text goes alone).
         on_batch: told about each call of the engine.
         on_wait: told the seconds that a request waited until its first text was taken.
         clock: monotonic time in seconds.
@@ -111,7 +111,7 @@ class Batcher:
         self._on_batch = on_batch
         self._on_wait = on_wait
         self._clock = clock
-        self._queue: FairQueue[_Job] = FairQueue()
+        self._queue: FairQueue[_Job] = FairQueue(engine.padding_cost)
         self._jobs: set[_Job] = set()
         self._closed = False
 

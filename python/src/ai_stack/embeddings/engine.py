@@ -21,6 +21,9 @@ class EngineError(Exception):
 class Engine(Protocol):
     """Computes vectors. Calls block, and several threads may call at once."""
 
+    padding_cost: float
+    """What a token costs that fills up a shorter text of a call, as a share of a real one."""
+
     def embed(self, texts: Sequence[TokenIds]) -> Vectors:
         """Return one row per text (texts × dimensions), not scaled to unit length.
 
@@ -43,6 +46,9 @@ class OnnxEngine:
         path: its ONNX file.
     """
 
+    # Padding takes part in attention only: 0.02 of the time of 23 texts of 7 to 15 tokens, with 92 tokens of padding.
+    padding_cost = 0.06
+
     def __init__(self, spec: ModelSpec, path: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -59,16 +65,31 @@ class OnnxEngine:
 
     def embed(self, texts: Sequence[TokenIds]) -> Vectors:
         """See `Engine.embed`."""
-        width = max(len(text) for text in texts)
-        ids = np.full((len(texts), width), self._pad, dtype=np.int64)
-        mask = np.zeros((len(texts), width), dtype=np.int64)
-        for row, text in enumerate(texts):
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
+        ids, mask = padded(texts, self._pad)
         vectors: Vectors = self._session.run([OUTPUT], {INPUT_IDS: ids, ATTENTION_MASK: mask})[0]
-        if not np.isfinite(vectors).all():
-            raise EngineError("the model gave a vector with values that are not finite")
-        return vectors
+        return finite(vectors)
+
+
+def padded(texts: Sequence[TokenIds], pad_token_id: int) -> tuple[TokenIds, TokenIds]:
+    """Return the texts as one matrix, filled up with padding, and 1 where a token is, 0 where padding is."""
+    width = max(len(text) for text in texts)
+    ids = np.full((len(texts), width), pad_token_id, dtype=np.int64)
+    mask = np.zeros((len(texts), width), dtype=np.int64)
+    for row, text in enumerate(texts):
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
+    return ids, mask
+
+
+def finite(vectors: Vectors) -> Vectors:
+    """Return the vectors.
+
+    Raises:
+        EngineError: a value is not finite.
+    """
+    if not np.isfinite(vectors).all():
+        raise EngineError("the model gave a vector with values that are not finite")
+    return vectors
 
 
 def unit_length(vectors: Vectors) -> Vectors:

@@ -15,7 +15,7 @@ import orjson
 
 from ai_stack.embeddings.engine import EngineError, OnnxEngine
 from ai_stack.embeddings.export import GRAPH_VERSION, export_onnx
-from ai_stack.embeddings.model import PRECISIONS, ModelError, ModelSpec, read_model
+from ai_stack.embeddings.model import ONNX_ENGINES, PRECISIONS, ModelError, ModelSpec, read_model
 from ai_stack.embeddings.settings import default_cache_dir
 from ai_stack.embeddings.verification import VerificationError, torch_reference, torch_versions, verify
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ai_stack.embeddings.export", description=__doc__)
     parser.add_argument("model", type=Path, help="directory of the model, as sentence-transformers saves it")
     parser.add_argument("--name", help="what the model is called (default: name of its directory)")
-    parser.add_argument("--engine", choices=PRECISIONS, default="onnx", help="of the service (default onnx)")
+    parser.add_argument("--engine", choices=ONNX_ENGINES, default="onnx", help="of the service (default onnx)")
     parser.add_argument("--output", type=Path, default=None, help="directory of the file (default: the user's cache)")
     parser.add_argument(
         "--require-verification", action="store_true", help="fail when torch and transformers are not installed"

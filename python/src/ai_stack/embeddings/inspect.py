@@ -13,7 +13,7 @@ import orjson
 
 from ai_stack.embeddings.engine import EngineError, OnnxEngine
 from ai_stack.embeddings.export import onnx_path
-from ai_stack.embeddings.model import PRECISIONS, ModelError, ModelSpec, read_model
+from ai_stack.embeddings.model import ONNX_ENGINES, PRECISIONS, ModelError, ModelSpec, read_model
 from ai_stack.embeddings.settings import default_cache_dir
 from ai_stack.embeddings.verification import VerificationError, torch_reference, torch_versions, verify
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0: described or verified, 1: not, 2: wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m ai_stack.embeddings.inspect", description=__doc__)
     parser.add_argument("model", type=Path, help="directory of the model, as sentence-transformers saves it")
-    parser.add_argument("--engine", choices=PRECISIONS, default="onnx", help="of the service (default onnx)")
+    parser.add_argument("--engine", choices=ONNX_ENGINES, default="onnx", help="of the service (default onnx)")
     parser.add_argument("--output", type=Path, help="directory of the ONNX file (default: the user's cache)")
     parser.add_argument("--verify", action="store_true", help="check the ONNX file instead of describing it")
     given = parser.parse_args(arguments)

@@ -8,12 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from ai_stack.embeddings.embedder import Embedder
-from ai_stack.embeddings.engine import OnnxEngine, unit_length
+from ai_stack.embeddings.engine import Engine, OnnxEngine, unit_length
 from ai_stack.embeddings.export import export_onnx, onnx_path
 from ai_stack.embeddings.metrics import EmbeddingsMetrics
-from ai_stack.embeddings.model import PRECISIONS, ModelSpec, read_model
+from ai_stack.embeddings.model import ONNX_ENGINES, PRECISIONS, ModelSpec, read_model
 from ai_stack.embeddings.settings import EmbeddingsSettings
 from ai_stack.embeddings.tokens import TextTokenizer
+from ai_stack.embeddings.torch_engine import TorchEngine
 from ai_stack.service.errors import Unavailable
 from ai_stack.service.health import Health
 from ai_stack.service.logs import get_logger
@@ -111,7 +112,7 @@ class ModelLoader:
         self.status = ModelStatus.ERROR
         self._health.set_not_ready("the model could not be loaded")
 
-    def _serve(self, spec: ModelSpec, tokenizer: TextTokenizer, engine: OnnxEngine, *, seconds: float) -> None:
+    def _serve(self, spec: ModelSpec, tokenizer: TextTokenizer, engine: Engine, *, seconds: float) -> None:
         settings = self._settings
         self._embedder = Embedder(
             spec,
@@ -143,22 +144,28 @@ class ModelLoader:
         return detail
 
 
-def load_model(settings: EmbeddingsSettings) -> tuple[ModelSpec, TextTokenizer, OnnxEngine]:
-    """Read the model, write its ONNX file when that is not there yet, and compute a first vector. Blocks.
+def load_model(settings: EmbeddingsSettings) -> tuple[ModelSpec, TextTokenizer, Engine]:
+    """Read the model, write its ONNX file when that is needed and not there yet, and compute a first vector. Blocks.
 
     Raises:
-        ModelError: the model directory cannot be used.
+        ModelError: the model directory cannot be used, or this machine cannot compute in that precision.
         OSError: the cache directory cannot be used.
-        Exception: the engine does not take the ONNX file; that has been deleted then, to be written anew.
+        Exception: the engine does not take the model; an ONNX file has been deleted then, to be written anew.
     """
     spec = read_model(settings.model_dir, settings.model_name, PRECISIONS[settings.engine])
     tokenizer = TextTokenizer(spec)
+    first = [text.ids for text in tokenizer.encode(["first vector"])]
+    engine: Engine
+    if settings.engine not in ONNX_ENGINES:
+        engine = TorchEngine(spec)
+        unit_length(engine.embed(first))
+        return spec, tokenizer, engine
     path = onnx_path(spec, settings.cache_dir)
     if not path.exists():
         export_onnx(spec, settings.cache_dir)
     try:
         engine = OnnxEngine(spec, path)
-        unit_length(engine.embed([text.ids for text in tokenizer.encode(["first vector"])]))
+        unit_length(engine.embed(first))
     except Exception:
         # A file of the Nix store cannot be deleted; what is wrong with it is the news, not that.
         with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ class EmbeddingsMetrics:
         self._depth = metrics.gauge("embeddings_batch_queue_depth", "Texts that wait for the engine.")
         self._held = metrics.gauge("embeddings_queue_tokens", "Tokens of the requests that wait or run.")
         self._tokens = metrics.counter("embeddings_tokens_total", "Tokens computed, without padding.")
-        self._padding = metrics.counter("embeddings_padding_tokens_total", "Tokens of padding computed.")
+        self._padding = metrics.counter("embeddings_padding_tokens_total", "Tokens of padding, cheap with onnx.")
         self._truncated = metrics.counter(
             "embeddings_truncated_texts_total", "Texts that were longer than the model reads."
         )

@@ -41,11 +41,21 @@ class Precision(StrEnum):
     """What the linear layers compute with."""
 
     FP32 = "fp32"
+    BF16 = "bf16"
     INT8 = "int8"
 
 
-#: By the name of the engine in settings and commands.
-PRECISIONS: Final = {"onnx": Precision.FP32, "int8": Precision.INT8}
+EngineName = Literal["onnx", "int8", "torch", "torch-bf16"]
+
+#: Engines that compute a model's ONNX file.
+ONNX_ENGINES: Final[tuple[EngineName, ...]] = ("onnx", "int8")
+
+PRECISIONS: Final[dict[EngineName, Precision]] = {
+    "onnx": Precision.FP32,
+    "int8": Precision.INT8,
+    "torch": Precision.FP32,
+    "torch-bf16": Precision.BF16,
+}
 
 
 # As the pooling's configuration names them, after `pooling_mode_`.
@@ -110,8 +120,8 @@ class ModelSpec:
 
     @property
     def revision(self) -> str:
-        """What tells the vectors of this model from those of others of its name, and from those of int8."""
-        return self.weights_sha256 if self.precision is Precision.FP32 else f"int8-{self.weights_sha256}"
+        """What tells the vectors of this model from those of others of its name, and of other precisions."""
+        return self.weights_sha256 if self.precision is Precision.FP32 else f"{self.precision}-{self.weights_sha256}"
 
     @property
     def dimensions(self) -> int:

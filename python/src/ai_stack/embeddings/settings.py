@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from ai_stack.embeddings.model import ONNX_ENGINES, EngineName
+from ai_stack.embeddings.torch_engine import REMEDY, missing_libraries
 from ai_stack.service.settings import Port, RateLimits, ServiceSettings
 
 
@@ -38,9 +40,10 @@ class EmbeddingsSettings(ServiceSettings):
     )
     model_dir: Path = Field(description="Directory of the model, as sentence-transformers saves it.")
     cache_dir: Path = Field(default_factory=default_cache_dir, description="Where the model's ONNX file is kept.")
-    engine: Literal["onnx", "int8"] = Field(
+    engine: EngineName = Field(
         default="onnx",
-        description="onnx: as the model was trained; int8: integers in the linear layers, faster, other vectors.",
+        description="onnx: as the model was trained; int8: integers in the linear layers, faster, other vectors; "
+        "torch: transformers on PyTorch, on a GPU where there is one; torch-bf16: the same in bfloat16, other vectors.",
     )
     load_attempts: int = Field(default=3, ge=1, description="Attempts to load the model.")
     load_backoff: float = Field(default=5.0, ge=0, description="Seconds before the second attempt; then doubled.")
@@ -60,4 +63,10 @@ class EmbeddingsSettings(ServiceSettings):
     def _model_exists(self) -> Self:
         if not self.model_dir.is_dir():
             raise ValueError(f"model_dir: {self.model_dir} is not a directory")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_is_installed(self) -> Self:
+        if self.engine not in ONNX_ENGINES and (missing := missing_libraries()):
+            raise ValueError(f"engine: {self.engine} needs {' and '.join(missing)}: {REMEDY}")
         return self

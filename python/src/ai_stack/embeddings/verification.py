@@ -1,16 +1,17 @@
 """Compares an engine with the model as its makers compute it: transformers on PyTorch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ai_stack.embeddings.engine import Engine, TokenIds, Vectors, unit_length
-from ai_stack.embeddings.model import ModelSpec, Pooling, Precision
+from ai_stack.embeddings.model import ModelSpec, Precision
 from ai_stack.embeddings.tokens import TextTokenizer
+from ai_stack.embeddings.torch_engine import TorchEngine
 
 #: Least cosine between a text's vector and that of the reference. Integers round, more in texts of foreign scripts.
 LEAST_COSINE: Final = {Precision.FP32: 0.9999, Precision.INT8: 0.97}
@@ -80,22 +81,5 @@ def torch_versions() -> str | None:
 
 def torch_reference(spec: ModelSpec, texts: Sequence[TokenIds]) -> Vectors:
     """Compute vectors with transformers on PyTorch, each text alone so that no padding is involved."""
-    import torch  # noqa: PLC0415 - an optional dependency
-    from transformers import AutoModel  # noqa: PLC0415
-
-    model: Any = AutoModel.from_pretrained(spec.directory, local_files_only=True, dtype=torch.float32).eval()
-    rows = []
-    with torch.no_grad():
-        for ids in texts:
-            hidden = model(input_ids=torch.from_numpy(ids)[None]).last_hidden_state[0]
-            match spec.pooling:
-                case Pooling.MEAN:
-                    row = hidden.mean(dim=0)
-                case Pooling.CLS:
-                    row = hidden[0]
-                case Pooling.MAX:
-                    row = hidden.max(dim=0).values
-                case Pooling.LAST:
-                    row = hidden[-1]
-            rows.append(row.numpy())
-    return np.stack(rows)
+    engine = TorchEngine(replace(spec, precision=Precision.FP32))
+    return np.concatenate([engine.embed([ids]) for ids in texts])
