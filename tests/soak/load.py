@@ -11,6 +11,7 @@ from soak.caller import Caller, UnusableAnswerError
 from soak.ledger import WORDS, Document, Ledger
 
 PROJECT: Final = "soak"
+ITEMS: Final = "/collections/best-practices/items"
 #: Of two vectors of one text: batches of other sizes round differently, and no more.
 SAME_VECTOR: Final = 0.9999
 TEXTS: Final = (
@@ -35,11 +36,11 @@ class Learned:
 
     Attributes:
         outcomes: outcome by interaction.
-        items: id by description of an item of learned context.
+        items: what was stored as learned context, by id.
     """
 
     outcomes: dict[str, str] = field(default_factory=dict)
-    items: dict[str, str] = field(default_factory=dict)
+    items: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Load:
@@ -161,11 +162,13 @@ class Load:
         """Store an interaction and its outcome, or an item of learned context."""
         number = f"{self._chance.getrandbits(64):016x}"
         if self._chance.random() < 0.3:
-            title = f"Practice {number}"
-            description = " ".join(self._chance.choices(WORDS, k=16))
-            body = {"category": "soak", "title": title, "description": description}
-            _, answer = await self._call("hybrid-coordinator", "POST", "/collections/best-practices/items", body=body)
-            self.learned.items[description] = answer["id"]
+            body = {
+                "category": "soak",
+                "title": f"Practice {number}",
+                "description": " ".join(self._chance.choices(WORDS, k=16)),
+            }
+            _, answer = await self._call("hybrid-coordinator", "POST", ITEMS, body=body)
+            self.learned.items[answer["id"]] = body
             return
         wanted = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
         body = {"query": f"What is {number}?", "response": f"{number} is a number.", "interaction_id": wanted}

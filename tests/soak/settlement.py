@@ -6,7 +6,7 @@ from contextlib import closing
 from ai_stack.local.postgres import ConnectionParameters
 from soak.caller import Caller
 from soak.ledger import Document, Ledger
-from soak.load import PROJECT, Learned
+from soak.load import ITEMS, PROJECT, Learned
 from support.aidb_faults import FAULTS
 from support.waiting import eventually
 
@@ -21,11 +21,11 @@ async def lost(call: Caller, ledger: Ledger, learned: Learned) -> list[str]:
         status, answer = await call("hybrid-coordinator", "GET", f"/interactions/{number}", also=(404,))
         if status == 404 or answer["outcome"] != outcome:
             found.append(f"interaction {number} ended as {outcome}; read back: {answer}")
-    for description, item in learned.items.items():
-        body = {"query": description, "collections": ["best-practices"], "limit": 50, "min_similarity": -1}
-        _, answer = await call("hybrid-coordinator", "POST", "/search", body=body)
-        if item not in {each["id"] for each in answer["results"]}:
-            found.append(f"item {item} ({description}) is not found")
+    for item, body in learned.items.items():
+        # Only what is there is updated. A search would rank it among hundreds that mean the same.
+        _, answer = await call("hybrid-coordinator", "POST", ITEMS, body=body)
+        if (answer["id"], answer["status"]) != (item, "updated"):
+            found.append(f"item {item} is gone")
     return found
 
 
