@@ -47,12 +47,21 @@ async def other_sessions(store: ConnectionParameters) -> list[tuple[str]]:
 
 
 class CancelledAt:
-    """Awaits a coroutine and cancels the task at its `n`-th suspension; `done` tells that there were fewer."""
+    """Awaits a coroutine and cancels the task at its `n`-th suspension.
+
+    Attributes:
+        done: the coroutine came to its end nevertheless.
+        reached: there were that many suspensions.
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], n: int) -> None:
         self._coroutine = coroutine
         self._left = n
         self.done = False
+
+    @property
+    def reached(self) -> bool:
+        return self._left <= 0
 
     def __await__(self) -> Generator[Any, Any, Any]:
         wrapped = self._coroutine.__await__()

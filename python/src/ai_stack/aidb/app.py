@@ -9,7 +9,16 @@ from typing import Any
 from aiohttp import web
 from redis.asyncio import Redis
 
-from ai_stack.aidb import cache, database, discovery_routes, job_routes, routes, search_routes, telemetry_routes
+from ai_stack.aidb import (
+    cache,
+    database,
+    discovery_routes,
+    job_routes,
+    redis_pool,
+    routes,
+    search_routes,
+    telemetry_routes,
+)
 from ai_stack.aidb.cache import VectorCache
 from ai_stack.aidb.connecting import first_connection, open_pool
 from ai_stack.aidb.database import Connection, Database
@@ -18,6 +27,7 @@ from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.errors import ModelMismatch, StoredVectorsOfAnotherModel
 from ai_stack.aidb.import_worker import ImportWorker
+from ai_stack.aidb.indexing import Indexing
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.lexicon import Lexicon
@@ -25,6 +35,7 @@ from ai_stack.aidb.migrate import load_migrations, migrate
 from ai_stack.aidb.model_change import ModelChange
 from ai_stack.aidb.model_client import ModelClient
 from ai_stack.aidb.pdf import PdfReader
+from ai_stack.aidb.redis_pool import MeasuredPool
 from ai_stack.aidb.reembedder import Reembedder
 from ai_stack.aidb.resources import (
     DATABASE,
@@ -32,6 +43,7 @@ from ai_stack.aidb.resources import (
     EMBEDDER,
     EMBEDDINGS,
     IMPORTS,
+    INDEXING,
     INGESTION,
     JOBS,
     MODEL_CHANGE,
@@ -182,6 +194,9 @@ class _Parts:
             chunk_tokens=settings.chunk_tokens,
             embed_wait=settings.embed_wait,
         )
+        app[INDEXING] = Indexing(
+            app[DATABASE], embedder, wait=settings.embed_wait, write_timeout=settings.postgres_write_timeout
+        )
         imports = app[IMPORTS] = ImportWorker(
             app[DATABASE],
             app[JOBS],
@@ -222,13 +237,15 @@ class _Parts:
             yield None
             return
         password = self._settings.redis_password
-        redis = Redis.from_url(
+        pool = MeasuredPool.from_url(
             self._settings.redis_url,
             password=password.get_secret_value() if password else None,
             socket_timeout=1.0,
             socket_connect_timeout=1.0,
-            max_connections=50,
+            max_connections=cache.MAX_CONNECTIONS,
         )
+        redis_pool.show(pool, self._redis_guard, self._service.metrics)
+        redis = Redis.from_pool(pool)
         try:
             vectors = VectorCache(
                 redis, self._redis_guard, self._service.metrics, ttl=self._settings.embedding_cache_ttl

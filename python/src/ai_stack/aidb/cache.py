@@ -14,6 +14,8 @@ from ai_stack.service.metrics import ServiceMetrics
 from ai_stack.service.resilience import DependencyError, Guard, GuardRegistry, Policy
 
 PREFIX = "aidb:embeddings:"
+#: To Redis, and calls at once: nobody ever waits within the pool.
+MAX_CONNECTIONS = 50
 _LABELS = {"cache": "embeddings"}
 
 log = get_logger(__name__)
@@ -25,7 +27,7 @@ class VectorCache:
     Args:
         redis: client; not closed here.
         guard: that all calls go through.
-        metrics: gets hits, misses and the state of the connection pool.
+        metrics: gets hits and misses.
         ttl: seconds that an entry lives.
     """
 
@@ -37,17 +39,6 @@ class VectorCache:
         self._misses = metrics.counter("aidb_cache_misses_total", "Lookups that it did not.")
         self._hits.add(_LABELS, 0)
         self._misses.add(_LABELS, 0)
-        in_use = metrics.gauge("aidb_redis_pool_in_use", "Connections in use.")
-        available = metrics.gauge("aidb_redis_pool_available", "Connections open and idle.")
-        maximum = metrics.gauge("aidb_redis_pool_max_connections", "Connections that the pool may hold.")
-
-        def refresh() -> None:
-            pool = redis.connection_pool
-            in_use.set({}, len(pool._in_use_connections))
-            available.set({}, len(pool._available_connections))
-            maximum.set({}, pool.max_connections)
-
-        metrics.on_scrape(refresh)
 
     async def get(self, model: ModelIdentity, text: str) -> Vectors | None:
         """Return the vector of `text` by `model`, of shape (DIMENSION,), None when it is not there."""
@@ -79,7 +70,8 @@ def create_guard(guards: GuardRegistry) -> Guard:
     # What the client makes of a reply that is not in Redis's protocol is no RedisError.
     failures = (RedisError, ValueError, TypeError, LookupError)
     return guards.create(
-        "redis", Policy(timeout=0.25, attempts=1, reset_timeout=5.0, max_concurrency=50, failures=failures)
+        "redis",
+        Policy(timeout=0.25, attempts=1, reset_timeout=5.0, max_concurrency=MAX_CONNECTIONS, failures=failures),
     )
 
 

@@ -71,6 +71,11 @@ async def read_identity(database: Database) -> ModelIdentity | None:
     return _first(await database.fetch(_SELECT))
 
 
+async def read_identity_in(connection: Connection) -> ModelIdentity | None:
+    """Return the stored model, as it is in the transaction that is open."""
+    return _first(await connection.fetch(_SELECT))
+
+
 async def claim_identity(connection: Connection, model: ModelIdentity) -> ModelIdentity:
     """Store `model` if none is stored yet, and return the one that is.
 

@@ -7,6 +7,7 @@ from ai_stack.aidb.documents import DocumentStore
 from ai_stack.aidb.embedder import Embedder
 from ai_stack.aidb.embeddings import Embeddings
 from ai_stack.aidb.import_worker import ImportWorker
+from ai_stack.aidb.indexing import Indexing
 from ai_stack.aidb.ingestion import Ingestion
 from ai_stack.aidb.jobs import JobStore
 from ai_stack.aidb.model_change import ModelChange
@@ -21,6 +22,7 @@ DATABASE = web.AppKey("database", Database)
 DOCUMENTS = web.AppKey("documents", DocumentStore)
 EMBEDDINGS = web.AppKey("embeddings", Embeddings)
 EMBEDDER = web.AppKey("embedder", Embedder)
+INDEXING = web.AppKey("indexing", Indexing)
 INGESTION = web.AppKey("ingestion", Ingestion)
 PDF_READER = web.AppKey("pdf_reader", PdfReader)
 SEARCHING = web.AppKey("searching", Searching)

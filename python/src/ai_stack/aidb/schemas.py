@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, model_validator
 
 from ai_stack.aidb.chunking import ContentType
 from ai_stack.aidb.storing import Change, Status
@@ -24,6 +24,17 @@ def not_blank(value: str) -> str:
     return value
 
 
+def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    # JSON has no infinities, but text such as 1e999 becomes one.
+    level: list[JsonValue] = [value]
+    while level:
+        item = level.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            raise ValueError("numbers must be finite")
+        level.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    return value
+
+
 def _indexable(value: str) -> str:
     # Project and path are one index entry, of 2704 bytes at most (PostgreSQL manual, "B-Tree Indexes").
     if len(value.encode()) > MAX_PATH_BYTES:
@@ -33,6 +44,7 @@ def _indexable(value: str) -> str:
 
 Project = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(not_blank)]
 Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(not_blank), AfterValidator(_indexable)]
+Metadata = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(_finite)]
 Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARS), AfterValidator(not_blank)]
 
 
@@ -45,21 +57,9 @@ class DocumentContent(RequestModel):
     )
     title: Title | None = Field(default=None, description="By default the first heading, or the file name.")
     content_type: ContentType | None = Field(default=None, description="By default what the path's suffix says.")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict, max_length=64)
+    metadata: Metadata = Field(default_factory=dict)
     status: Status = Field(default="approved", description="Of what is not approved, searches know nothing.")
     allow_secrets: bool = Field(default=False, description="Store it although it seems to hold a credential.")
-
-    @field_validator("metadata")
-    @classmethod
-    def _finite(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        # JSON has no infinities, but text such as 1e999 becomes one.
-        level: list[JsonValue] = [value]
-        while level:
-            item = level.pop()
-            if isinstance(item, float) and not math.isfinite(item):
-                raise ValueError("numbers must be finite")
-            level.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
-        return value
 
 
 class DocumentRequest(DocumentContent):

@@ -8,8 +8,11 @@ from pydantic import BaseModel
 
 from ai_stack.aidb import search_schemas as schemas
 from ai_stack.aidb.embeddings import Embeddings
-from ai_stack.aidb.resources import EMBEDDINGS, SEARCH_CACHE, SEARCHING, TELEMETRY
+from ai_stack.aidb.resources import EMBEDDINGS, INDEXING, SEARCH_CACHE, SEARCHING, TELEMETRY
 from ai_stack.service.endpoint import endpoint, json_response
+
+#: Content may need six bytes in JSON for one of its own, and a vector takes about 8 KiB.
+_INDEX_BODY_BYTES = 8 * 1024 * 1024
 
 
 @endpoint(
@@ -29,6 +32,24 @@ async def embed(request: web.Request, body: schemas.EmbedRequest) -> web.Respons
     return json_response(
         {"model": model.name, "revision": model.revision, "dimension": model.dimension, "embeddings": vectors}
     )
+
+
+@endpoint(
+    "POST",
+    "/vector/index",
+    scope="write",
+    rate="ingest",
+    body=schemas.IndexRequest,
+    response=schemas.IndexResult,
+    errors=(404, 409, 422, 503),
+    summary="Index documents",
+    tags=("search",),
+    max_body_bytes=_INDEX_BODY_BYTES,
+)
+async def index(request: web.Request, body: schemas.IndexRequest) -> schemas.IndexResult:
+    """Gives stored documents the vectors that they lack, and tries again what the model refused; all items or none.
+    Whatever is stored is indexed by itself: this is for callers who bring vectors, or who want to wait."""
+    return await request.app[INDEXING].index(body)
 
 
 @endpoint(
@@ -87,4 +108,4 @@ async def _answer(
     return result
 
 
-ROUTES = (embed, search_vectors, search)
+ROUTES = (embed, index, search_vectors, search)

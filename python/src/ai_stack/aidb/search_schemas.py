@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue,
 
 from ai_stack.aidb.chunking import ContentType
 from ai_stack.aidb.filters import Filters
-from ai_stack.aidb.schemas import Project, not_blank
+from ai_stack.aidb.schemas import MAX_ID, Metadata, Project, not_blank
 from ai_stack.aidb.storing import Status
 from ai_stack.aidb.vectors import DIMENSION
 from ai_stack.service.endpoint import RequestModel
@@ -23,6 +23,35 @@ class EmbedRequest(RequestModel):
     """Texts to be embedded."""
 
     texts: list[Text] = Field(min_length=1, max_length=MAX_TEXTS)
+
+
+class IndexItem(RequestModel):
+    """A document whose chunks are to have their vectors, or one of its chunks."""
+
+    document_id: int = Field(ge=1, le=MAX_ID)
+    chunk_id: int | None = Field(default=None, ge=1, le=MAX_ID, description="Only this chunk.")
+    content: str | None = Field(
+        default=None, description="The text, as it is stored; another one is a conflict. May be left out."
+    )
+    embedding: Vector | None = Field(default=None, description="The vector, where the caller has it.")
+    metadata: Metadata | None = Field(default=None, description="Take the place of those of the document.")
+
+
+class IndexRequest(RequestModel):
+    """What is to be indexed. A vector that is given must be of the stored model."""
+
+    items: list[IndexItem] = Field(min_length=1, max_length=MAX_TEXTS)
+    model: str | None = Field(default=None, min_length=1, max_length=512, description="That made the given vectors.")
+    revision: str | None = Field(default=None, min_length=1, max_length=512, description="Of this model.")
+
+
+class IndexResult(BaseModel):
+    """Chunks that were meant, by whether they have their vector now."""
+
+    status: Literal["ok"] = "ok"
+    indexed: int
+    pending: int = Field(description="That get it soon.")
+    refused: int = Field(description="That the model cannot take.")
 
 
 class EmbedResult(BaseModel):
