@@ -19,7 +19,7 @@ METRICS = """# HELP hybrid_requests_total Requests answered.
 # TYPE hybrid_requests_total counter
 hybrid_requests_total{endpoint="/a",method="GET",status="200"} 30
 hybrid_requests_total{endpoint="/{x}",method="GET",status="200"} 12
-hybrid_decisions_total{route="local",reason="a \\"}quoted\\" one"} 3
+hybrid_decisions_total{decision="local",reason="a \\"}quoted\\" one"} 3
 hybrid_context_hits_total 9
 hybrid_augment_stage_seconds_count{stage="total"} 10
 hybrid_augment_stage_seconds_count{stage="embed"} 8
@@ -89,8 +89,8 @@ def test_samples_are_summed_by_name_and_labels() -> None:
     samples = Samples(METRICS)
     assert samples.sum("hybrid_requests_total") == 42
     assert samples.sum("hybrid_augment_stage_seconds_count", stage="total") == 10
-    assert samples.sum("hybrid_decisions_total", route="local") == 3
-    assert samples.sum("hybrid_decisions_total", route="remote") is None
+    assert samples.sum("hybrid_decisions_total", decision="local") == 3
+    assert samples.sum("hybrid_decisions_total", decision="remote") is None
     assert samples.sum("hybrid_odd") is None
 
 

@@ -92,7 +92,7 @@ def _of(hybrid: Samples, route: str) -> float | None:
     # A counter has no sample of a label before its first event.
     if hybrid.sum("hybrid_decisions_total") is None:
         return None
-    return hybrid.sum("hybrid_decisions_total", route=route) or 0.0
+    return hybrid.sum("hybrid_decisions_total", decision=route) or 0.0
 
 
 def _metrics(states: Mapping[str, State], name: str) -> Samples:
