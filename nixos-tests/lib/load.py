@@ -1,7 +1,7 @@
 """Clients of the stack at work, with nothing but the standard library: they run on the machines of the stories.
 
 usage: load.py --url URL --authority FILE --header FILE --mix MIX [--workers N] [--requests N | --until FILE]
-               [--retry] [--acknowledged FILE]
+               [--retry] [--timeout SECONDS] [--acknowledged FILE]
 
 MIX: `embed` (one text each), or `documents` (store one, read it back, search). With --retry, a refusal or a lost
 connection is tried again, as a careful client does, and counted. Prints one JSON object: requests, failed, retried,
@@ -26,6 +26,7 @@ class Client:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._url = urllib.parse.urlsplit(options.url)
+        self._timeout = options.timeout
         self._context = ssl.create_default_context(cafile=options.authority)
         name, _, value = Path(options.header).read_text().strip().partition(": ")
         self._headers = {name: value, "Content-Type": "application/json"}
@@ -35,7 +36,7 @@ class Client:
         """Return status and body; status 0 when the connection was refused or lost."""
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
-                self._url.hostname or "", self._url.port, timeout=60, context=self._context
+                self._url.hostname or "", self._url.port, timeout=self._timeout, context=self._context
             )
         try:
             text = None if body is None else json.dumps(body)
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100)
     parser.add_argument("--until")
     parser.add_argument("--retry", action="store_true")
+    parser.add_argument("--timeout", type=float, default=60)
     parser.add_argument("--acknowledged")
     work = Work(parser.parse_args())
     workers = [threading.Thread(target=run, args=(work,)) for _ in range(work.options.workers)]

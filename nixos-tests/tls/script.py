@@ -64,22 +64,27 @@ with subtest("its end is measured"):
         ),
     )
 
-MAKE = (
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=files"
-    " -addext subjectAltName=DNS:files -keyout /root/tls/new.key -out /root/tls/new.crt 2>/dev/null"
-)
-PLACE = "mv /root/tls/new.key /root/tls/files.key && mv /root/tls/new.crt /root/tls/files.crt"
+
+def make(generation: int) -> str:
+    """Return the command that makes a key and a certificate in a directory of its own."""
+    place = f"/root/generations/{generation}"
+    return (
+        f"umask 077 && mkdir -p {place} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        f" -days 30 -subj /CN=files -addext subjectAltName=DNS:files -keyout {place}/new.key -out {place}/new.crt"
+        f" 2>/dev/null && mv {place}/new.key {place}/files.key && mv {place}/new.crt {place}/files.crt"
+    )
+
 
 with subtest("without its files the gateway waits, and everything else runs"):
     files.wait_for_unit("ai-stack-greeter.service")
     assert files.execute("systemctl is-active --quiet nginx")[0] != 0
 
-with subtest("with them it serves, although root alone can read the key"):
-    files.succeed("umask 077 && mkdir -p /root/tls", MAKE, PLACE)
-    files.succeed("systemctl reset-failed nginx && systemctl start nginx")
+with subtest("when they come it serves, although root alone can read the key"):
+    files.succeed(make(1), "ln -s generations/1 /root/tls")
+    until("nginx", lambda: files.execute("systemctl is-active --quiet nginx")[0] == 0)
     put(client, "/root/files.crt", files.succeed("cat /root/tls/files.crt"))
     client.succeed("curl --silent --fail --cacert /root/files.crt https://files/greeter/")
-    assert files.succeed("stat --format '%U %a' /root/tls/files.key").strip() == "root 600"
+    assert files.succeed("stat --dereference --format '%U %a' /root/tls/files.key").strip() == "root 600"
 
 with subtest("the redirect names no port when it is the usual one"):
     told = client.succeed("curl --silent --output /dev/null --write-out '%{redirect_url}' http://files/greeter/")
@@ -87,5 +92,10 @@ with subtest("the redirect names no port when it is the usual one"):
 
 with subtest("new files are in force without a command"):
     before = presented(443, "files")
-    files.succeed(MAKE, PLACE)
+    files.succeed(make(1))
+    until("the new certificate", lambda: presented(443, "files") not in ("", before))
+
+with subtest("so are those of another directory behind the same link"):
+    before = presented(443, "files")
+    files.succeed(make(2), "ln -s generations/2 /root/next && mv --no-target-directory /root/next /root/tls")
     until("the new certificate", lambda: presented(443, "files") not in ("", before))

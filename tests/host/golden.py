@@ -1,7 +1,7 @@
 """Machines as they were rendered when somebody last looked at them, so that stories run where there is no Nix.
 
 `PYTHONPATH=tests python -m host.golden` writes them anew; the difference is for the reviewer. What a machine has in
-common with the server of the story `stack` is kept there only.
+common with a machine of the story `stack` is kept there only.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from host.rendering import STORIES, Rendering, render
 
 DIRECTORY = Path(__file__).resolve().parent / "golden"
-BASE = ("stack", "server")
+BASE = "stack"
 FACTS = "machine.json"
 
 
@@ -44,8 +44,8 @@ def read(story: str) -> dict[str, Rendering]:
     machines = {}
     for folder in sorted(path for path in (DIRECTORY / story).iterdir() if path.is_dir()):
         facts = json.loads((folder / FACTS).read_text())
-        common = DIRECTORY.joinpath(*BASE)
-        files = {path: (common / path).read_text() for path in facts.pop("common", [])}
+        common = facts.pop("common", {})
+        files = {path: _kept(holder, path).read_text() for holder, paths in common.items() for path in paths}
         own = (path for path in folder.rglob("*") if path.is_file() and path.name != FACTS)
         files |= {str(path.relative_to(folder)): path.read_text() for path in own}
         machines[folder.name] = Rendering(files=files, facts=facts)
@@ -55,13 +55,14 @@ def read(story: str) -> dict[str, Rendering]:
 def write(story: str, machines: dict[str, Rendering]) -> None:
     """Replace what is kept of a story."""
     shutil.rmtree(DIRECTORY / story, ignore_errors=True)
+    holders = [] if story == BASE else sorted(path.name for path in (DIRECTORY / BASE).iterdir())
     for name, machine in machines.items():
         folder = DIRECTORY / story / name
-        common = []
+        common: dict[str, list[str]] = {}
         for path, text in sorted(machine.files.items()):
-            kept = DIRECTORY.joinpath(*BASE, path)
-            if (story, name) != BASE and kept.is_file() and kept.read_text() == text:
-                common.append(path)
+            holder = next((one for one in holders if _holds(one, path, text)), None)
+            if holder is not None:
+                common.setdefault(holder, []).append(path)
                 continue
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
@@ -70,11 +71,20 @@ def write(story: str, machines: dict[str, Rendering]) -> None:
         (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
+def _kept(machine: str, path: str) -> Path:
+    return DIRECTORY / BASE / machine / path
+
+
+def _holds(machine: str, path: str, text: str) -> bool:
+    kept = _kept(machine, path)
+    return kept.is_file() and kept.read_text() == text
+
+
 def main(arguments: list[str]) -> None:
     """Write the stories named, or all of them."""
     names = arguments or stories()
     # First, since the others are told apart from it.
-    for story in sorted(names, key=lambda story: (story != BASE[0], story)):
+    for story in sorted(names, key=lambda story: (story != BASE, story)):
         write(story, render(story))
         sys.stdout.write(f"{story}\n")
 

@@ -58,8 +58,7 @@ let
         lib.mapAttrsToList (
           path: types:
           lib.mapAttrsToList (
-            type: rule:
-            "${type} ${path} ${rule.mode} ${rule.user} ${rule.group} ${rule.age} ${rule.argument}\n"
+            type: rule: "${type} ${path} ${rule.mode} ${rule.user} ${rule.group} ${rule.age} ${rule.argument}\n"
           ) types
         ) settings
       )
@@ -70,6 +69,8 @@ let
     let
       config = nodes.${name};
       bare = plain.${name};
+      # The firewall of a plain machine as well, which a machine here would otherwise be without.
+      plainUnits = removeAttrs bare.systemd.units [ "firewall.service" ];
       address = lib.head config.networking.interfaces.eth1.ipv4.addresses;
     in
     {
@@ -82,9 +83,7 @@ let
           inherit (unit) wantedBy requiredBy;
           dropIn = unit.overrideStrategy == "asDropin";
         }
-      ) (
-        beyond (unit: unit.text) (removeAttrs config.systemd.units ofTheSystem.units) bare.systemd.units
-      );
+      ) (beyond (unit: unit.text) (removeAttrs config.systemd.units ofTheSystem.units) plainUnits);
       files = lib.mapAttrs (_: file: traced "${file.source}" // { inherit (file) mode; }) (
         beyond (file: "${file.source}") (files config) (files bare)
       );

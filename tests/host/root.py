@@ -16,7 +16,11 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 
 #: What the Debian root, and what lies over it, is made from.
-BASE = ("tests/host/packages.txt", "tests/host/build-base.sh", "python/*.lock")
+BASE = (
+    "tests/host/packages.txt",
+    "tests/host/build-base.sh",
+    *(f"python/{lock}.lock" for lock in ("build", "requirements", "model")),
+)
 MODEL = (
     "tests/host/build-code.sh",
     "pkgs/model-onnx/export.py",

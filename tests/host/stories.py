@@ -90,7 +90,7 @@ def script_globals(machines: dict[str, Machine]) -> dict[str, Any]:
         yield
 
     def retry(look: Callable[[bool], bool], timeout_seconds: int = 900) -> None:
-        next(iter(machines.values()))._wait(lambda: look(False), timeout_seconds, "gave up")
+        next(iter(machines.values())).wait_for(lambda: look(False), timeout_seconds, "gave up")
 
     return {
         **{name.replace("-", "_"): machine for name, machine in machines.items()},

@@ -203,7 +203,7 @@ def test_a_service_that_calls_another_gets_a_key_of_its_own_as_a_credential() ->
 
 def test_a_given_credential_that_changes_restarts_its_service_alone() -> None:
     machine = Machine(PAIR % "", framework=True)
-    assert machine.unit("ai-stack-rotate-aa.token.path").value("PathChanged", "Path") == "/run/secrets/aa-token"
+    assert machine.unit("ai-stack-rotate-aa.token.path").values("PathChanged", "Path")[0] == "/run/secrets/aa-token"
     restart = machine.unit("ai-stack-rotate-aa.token.service").value("ExecStart")
     assert restart.endswith("try-restart ai-stack-aa.service")
 
@@ -213,12 +213,19 @@ def test_credentials_whose_names_read_alike_are_watched_each() -> None:
     body = entry.format("aa", 8100, "bb-cc", "one") + entry.format("aa-bb", 8101, "cc", "two")
     machine = Machine("{ pkgs, ... }: { services.ai-stack = { enable = true; " + body + " }; }", framework=True)
     watched = [unit for name, unit in machine.units().items() if name.endswith(".path")]
-    assert sorted(re.findall(r"PathChanged=(\S+)", "".join(watched))) == ["/run/secrets/one", "/run/secrets/two"]
+    files = sorted(re.findall(r"PathChanged=(/run/secrets/\S+)", "".join(watched)))
+    assert files == ["/run/secrets/one", "/run/secrets/two"]
+
+
+def test_directories_on_the_way_to_a_given_file_are_watched_for_links_that_change() -> None:
+    machine = Machine(PAIR % "", framework=True)
+    watched = machine.unit("ai-stack-rotate-aa.token.path").values("PathChanged", "Path")
+    assert watched == ["/run/secrets/aa-token", "/run/secrets", "/run"]
 
 
 def test_a_given_key_file_is_taken_over_when_it_changes() -> None:
     machine = Machine(PAIR % 'secrets.apiKeys = "/run/secrets/keys";', framework=True)
-    assert machine.unit("ai-stack-rotate-api-keys.path").value("PathChanged", "Path") == "/run/secrets/keys"
+    assert machine.unit("ai-stack-rotate-api-keys.path").values("PathChanged", "Path")[0] == "/run/secrets/keys"
     restart = machine.unit("ai-stack-rotate-api-keys.service").value("ExecStart")
     assert restart.endswith("try-restart ai-stack-secrets.service")
 
