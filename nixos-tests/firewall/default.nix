@@ -7,8 +7,6 @@
     closed = {
       imports = [ ../lib/framework.nix ];
       services.ai-stack.openFirewall = lib.mkForce false;
-      # of somebody else
-      networking.firewall.allowedTCPPorts = [ 9998 ];
     };
     client = ../lib/client.nix;
   };
