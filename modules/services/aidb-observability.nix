@@ -32,6 +32,18 @@ in
         summary = "{{ $value }} lines of imports wait and none is stored";
         description = "Imports are accepted, but their documents are not stored.";
       };
+      ModelChangeStalled = {
+        expr = "aidb_model_change_idle_seconds > 600";
+        for = "5m";
+        summary = "A change of the model has not come further for {{ $value | humanizeDuration }}";
+        description = "Searches go on with the old model; new documents need a vector of each until the change is over.";
+      };
+      RedisPoolExhausted = {
+        expr = "min_over_time(aidb_redis_pool_waiting[5m]) > 0";
+        for = "5m";
+        summary = "{{ $value }} calls wait for a connection to Redis all the time";
+        description = "The cache costs more time than it saves.";
+      };
       SearchesDegraded = {
         expr = "increase(aidb_searches_degraded_total[10m]) > 5";
         for = "5m";
@@ -85,8 +97,21 @@ in
         queries = [
           (query "aidb_redis_pool_in_use" "in use")
           (query "aidb_redis_pool_available" "idle")
+          (query "aidb_redis_pool_waiting" "calls that wait")
           (query "aidb_redis_pool_max_connections" "at most")
         ];
+      }
+      {
+        title = "Wait for a connection to Redis, p95";
+        unit = "s";
+        queries = [
+          (query "histogram_quantile(0.95, sum by (le) (rate(aidb_redis_pool_acquire_seconds_bucket[5m])))" "p95")
+        ];
+      }
+      {
+        title = "Change of the model without progress";
+        unit = "s";
+        queries = [ (query "aidb_model_change_idle_seconds" "since the last step") ];
       }
       {
         title = "Chunks without vector";

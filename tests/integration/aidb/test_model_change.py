@@ -18,6 +18,7 @@ from support.waiting import eventually
 
 from .conftest import Start, settings_for
 from .fakes import FakeEmbeddings
+from .test_cache import counted
 from .test_crash import Process, client
 from .test_documents import rows
 from .test_jobs import finished
@@ -232,3 +233,37 @@ def test_an_index_on_the_next_vectors_is_like_that_on_the_present_ones() -> None
         "CREATE INDEX chunks_embedded_next ON public.chunks USING btree (document_id)"
         " WHERE (embedding_next IS NOT NULL)"
     )
+
+
+async def test_a_change_that_does_not_go_on_shows_for_how_long(
+    start: Start, keys: Keys, newer: FakeEmbeddings, store: ConnectionParameters
+) -> None:
+    async with start(embeddings_next_url=newer.url) as aidb:
+        await fill(aidb)
+        newer.hold.clear()
+        begun = await aidb.with_key(keys.admin)("POST", "/model/change")
+        assert begun.status == 202, begun.body
+        newer.hold.set()
+        await newer.stop()
+
+        def long_ago() -> None:
+            connection = store.connect()
+            connection.cursor().execute(
+                "UPDATE jobs SET updated_at = now() - interval '1 hour' WHERE state = 'running'"
+            )
+            connection.close()
+
+        async def idle() -> float:
+            if (await aidb("GET", f"/jobs/{begun.json['id']}")).json["state"] == "running":
+                await asyncio.to_thread(long_ago)
+            return await counted(aidb, "aidb_model_change_idle_seconds")
+
+        async def stuck() -> bool:
+            return await idle() >= 3600
+
+        async def not_stuck() -> bool:
+            return await idle() == 0
+
+        await eventually(stuck)
+        assert (await aidb("POST", f"/jobs/{begun.json['id']}/pause")).status == 200
+        await eventually(not_stuck)

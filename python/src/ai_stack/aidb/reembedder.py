@@ -61,6 +61,10 @@ class Reembedder:
         self._begun = asyncio.Event()
         self._failing = False
         self._waiting = metrics.gauge("aidb_reembedding_chunks", "Chunks that wait for their vector of the next model.")
+        self._idle = metrics.gauge(
+            "aidb_model_change_idle_seconds",
+            "Seconds since a change of the model that is neither paused nor over last came further; otherwise 0.",
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -98,15 +102,17 @@ class Reembedder:
     async def _step(self) -> float:
         """Do one batch, or end the change; return how many seconds to wait before the next step."""
         change = await self._database.fetch(
-            "SELECT m.name, m.revision, m.dimension, j.state,"
+            "SELECT m.name, m.revision, m.dimension, extract(epoch FROM now() - j.updated_at)::float8, j.state,"
             " (SELECT count(*) FROM reembedding_queue WHERE error IS NULL)"
             " FROM model_change m JOIN jobs j ON j.id = m.job_id"
         )
         if not change:
             self._waiting.set({}, 0)
+            self._idle.set({}, 0)
             return HEARTBEAT
-        *model, state, waiting = change[0]
+        *model, idle, state, waiting = change[0]
         self._waiting.set({}, waiting)
+        self._idle.set({}, 0 if state == "paused" else max(0.0, idle))
         if state == "running" and waiting and self._client is not None:
             return 0.0 if await self._embed_batch(ModelIdentity(*model)) else HEARTBEAT
         if state == "cancelled" or (state == "running" and not waiting):

@@ -57,6 +57,24 @@ CASES = (
         summary="7 lines of imports wait and none is stored",
     ),
     Case(
+        "ModelChangeStalled",
+        at=20,
+        fires={'aidb_model_change_idle_seconds{component="aidb",instance="a"}': "900x40"},
+        silent={'aidb_model_change_idle_seconds{component="aidb",instance="a"}': "0 60 120 0x40"},
+        labels={**AIDB, "instance": "a"},
+        summary="A change of the model has not come further for 15m 0s",
+    ),
+    Case(
+        "RedisPoolExhausted",
+        at=20,
+        fires={'aidb_redis_pool_waiting{component="aidb",instance="a"}': "3x40"},
+        silent={
+            'aidb_redis_pool_waiting{component="aidb",instance="a"}': "0 3 0 3 0 3 0 3 0 3 0 3 0 3 0 3 0 3 0 3 0 3"
+        },
+        labels={**AIDB, "instance": "a"},
+        summary="3 calls wait for a connection to Redis all the time",
+    ),
+    Case(
         "SearchesDegraded",
         at=20,
         fires={'aidb_searches_degraded_total{component="aidb",instance="a"}': "0+1x60"},
