@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 BENCHMARKS = {
     "aidb": "bench.aidb",
+    "caching": "bench.caching",
     "end-to-end": "bench.end_to_end",
     "flame": "bench.flame",
     "growth": "bench.growth",

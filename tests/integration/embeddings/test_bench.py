@@ -33,3 +33,12 @@ def test_a_short_soak_has_documented_answers_only(model_dir: Path, tmp_path: Pat
     bars = {bar.claim: bar for bar in Results.read(tmp_path / "embeddings-soak.json").bars}
     assert bars["answers that are not documented"].met
     assert bars["tokens in the queue at the end"].met
+
+
+def test_a_short_round_compares_kept_with_computed_vectors(tmp_path: Path) -> None:
+    options = ["--rounds", "1", "--seconds", "0.2", "--output", str(tmp_path)]
+    command = [sys.executable, str(ROOT / "scripts" / "bench"), "caching", *options]
+    subprocess.run(command, capture_output=True, check=True, timeout=120)
+    results = Results.read(tmp_path / "caching.json")
+    for subject in ("computed", "kept"):
+        assert results.median("1 client, 64 short texts", subject, REQUESTS_PER_CPU_SECOND) > 0
