@@ -19,7 +19,7 @@ LOCAL = re.compile(r"http://127\.0\.0\.1:(\d+)(/.*)")
 #: quickstart, the benchmarks and the host are about these.
 ELSEWHERE = re.compile(
     r"(sudo|systemctl|journalctl|nix|nixos-rebuild|nix-shell|umask|echo|printf|python|python3|\.venv/bin/python|"
-    r"scripts/\S+|ai-stack-nixos-docs|rm|git|release=\S+|state=\S+|url=\S+|OTEL_\S+|cd|source)"
+    r"scripts/\S+|ai-stack-nixos-docs|(PYTORCH/bin/)?pip|AI_STACK_TORCH_PYTHON=\S+|rm|git|release=\S+|state=\S+|url=\S+|OTEL_\S+|cd|source)"
 )
 
 
@@ -73,6 +73,8 @@ async def test_the_requests_of_a_page_are_answered(stack: RunningStack, page: st
         body = request.body
         if body is not None and body.startswith("@"):
             body = (tmp_path / body[1:]).read_text()
+        elif body is not None:
+            body = re.sub(r'(?<="document_id": )\d+', str(last.get("document_id", 0)), body)
         headers = {name: value for name, value in request.headers.items() if name != "X-API-Key"}
         async with api(stack.services[SERVICES[int(match[1])]], stack.key) as call:
             answer = await call(request.method, path, headers=headers, data=body.encode() if body is not None else None)
@@ -82,6 +84,8 @@ async def test_the_requests_of_a_page_are_answered(stack: RunningStack, page: st
         assert answer.status < 400, (str(found), answer.body)
         if answer.body.startswith(b"{") and answer.headers["Content-Type"].startswith("application/json"):
             last |= answer.json
+            if "relative_path" in answer.json:
+                last["document_id"] = answer.json["id"]
 
 
 @pytest.mark.parametrize("found", [found for found in commands() if is_ours(found)], ids=str)
