@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from ai_stack.aidb import lexicon
 from ai_stack.local.postgres import ConnectionParameters
 from support.http import Api
 from support.waiting import eventually
@@ -159,6 +160,25 @@ async def test_words_are_counted_once_by_several_processes(start: Start, store: 
         with store.connect() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT chunks FROM lexemes WHERE word = 'kernel'")
             assert 72 <= cursor.fetchone()[0] <= 80
+
+
+async def test_words_that_are_very_rare_are_found_though_they_are_not_in_the_table(
+    start: Start, store: ConnectionParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexicon, "RARE_SHARE", 0.5)
+    async with start() as aidb:
+        documents = [{"path": str(number), "content": f"kernel number{number}"} for number in range(4)]
+        assert (await aidb("POST", "/documents/batch", json={"documents": documents})).status == 200
+        await counted(aidb, store)
+
+        found = await find(aidb, query="number2", mode="keyword")
+
+    with store.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE word = 'kernel'), count(*) FILTER (WHERE chunks < 2) FROM lexemes"
+        )
+        assert cursor.fetchone() == (1, 0)
+    assert found["results"][0]["path"] == "2"
 
 
 async def test_what_is_gone_is_no_longer_counted(aidb: Api, store: ConnectionParameters) -> None:

@@ -36,15 +36,20 @@ class Connection:
     def __init__(self, raw: Any) -> None:
         self._raw = raw
 
-    async def fetch(self, statement: str, parameters: Parameters = None) -> list[Row]:
+    async def fetch(self, statement: str, parameters: Parameters = None, *, timeout: float | None = None) -> list[Row]:
         """Execute a statement and return its rows; none when it returns no rows.
+
+        Args:
+            statement: in SQL.
+            parameters: of the statement.
+            timeout: seconds to wait for it, instead of what holds for the connection.
 
         Raises:
             psycopg2.Error: the server or the connection failed.
         """
         try:
             async with self._raw.cursor() as cursor:
-                await cursor.execute(statement, parameters)
+                await cursor.execute(statement, parameters, timeout=timeout)
                 if _being_cancelled():
                     # aiopg waits with asyncio.wait_for, which before Python 3.12 loses a cancellation that comes
                     # together with the result (python/cpython issue 81839).

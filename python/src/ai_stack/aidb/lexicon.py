@@ -24,6 +24,9 @@ FEW_CHUNKS = 2000
 COUNT_AT_MOST = 10_000
 #: The table is made anew when this share of the chunks is new or gone.
 STALE_SHARE = 0.1
+#: Words in no more than this share of the chunks are not in the table. It would be as large as the postings otherwise:
+#: most words of a million chunks are numbers and digests that stand in one of them.
+RARE_SHARE = 1e-5
 #: Seconds between two looks at how much has changed.
 LOOK_EVERY = 5.0
 #: Seconds that counting may take.
@@ -121,7 +124,7 @@ class Lexicon:
             if not (await connection.fetch("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_LOCK,)))[0][0]:
                 return False
             await connection.fetch(f"SET LOCAL statement_timeout = '{COUNT_TIMEOUT:.0f}s'")
-            await connection.fetch(_COUNT)
+            await connection.fetch(_COUNT, {"rare": RARE_SHARE}, timeout=COUNT_TIMEOUT)
             return True
 
         counted = await self._database.transaction(count, idempotent=True, timeout=COUNT_TIMEOUT)
@@ -191,7 +194,9 @@ _CHANGED = """
 
 # One statement, hence one snapshot: what is counted and how much it was must not be of two moments.
 _COUNT = """
-    WITH counted AS MATERIALIZED (SELECT word, ndoc AS chunks FROM ts_stat('SELECT tsv FROM chunks')),
+    WITH counted AS MATERIALIZED (
+        SELECT word, ndoc AS chunks FROM ts_stat('SELECT tsv FROM chunks')
+        WHERE ndoc >= %(rare)s * (SELECT count(*) FROM chunks)),
     gone AS (DELETE FROM lexemes l WHERE NOT EXISTS (SELECT FROM counted WHERE counted.word = l.word)),
     described AS (
         UPDATE corpus_statistics SET chunks = c.chunks, newest_chunk = c.newest, counted_at = now(),
