@@ -1,7 +1,8 @@
 start_all()
 wait_for_services(server, "embeddings", "aidb")
 introduce(client, server)
-start_load(client, "--mix documents --workers 2 --retry --until /root/stop")
+# A machine that loses power says goodbye to nobody, so clients wait for it as long as they like.
+start_load(client, "--mix documents --workers 2 --retry --timeout 10 --until /root/stop")
 until("the first writes", lambda: client.execute("test -s /root/acknowledged")[0] == 0)
 
 units = running_units(server)
@@ -15,22 +16,34 @@ def writes_go_on() -> None:
     until("a new write", lambda: len(acknowledged(client)) > written)
 
 
-def kill(unit: str) -> None:
-    """Kill the process of a unit, and wait for what comes after it."""
+def seconds_to_start(unit: str) -> float:
+    """Return how long the process of a unit took until it was ready, as systemd measured it."""
+    stamps = [f"{name}TimestampMonotonic" for name in ("ExecMainStart", "ActiveEnter")]
+    begun, ready = (int(server.succeed(f"systemctl show --property {stamp} --value {unit}")) for stamp in stamps)
+    return (ready - begun) / 1e6
+
+
+def kill(unit: str, signal: str = "SIGKILL") -> float:
+    """Send a signal to the processes of a unit, and return how long it took to start again."""
     before = restarts(server, [unit])
-    server.succeed(f"systemctl kill --signal SIGKILL {unit}")
-    killed = time.monotonic()
+    server.succeed(f"systemctl kill --signal {signal} {unit}")
     until(f"another run of {unit}", lambda: restarts(server, [unit]) != before)
     server.wait_for_unit(unit)
-    restarted = time.monotonic()
+    took = seconds_to_start(unit)
+    print(f"{unit}: ready {took:.1f} s after it was started again")
     writes_go_on()
     until("aidb is ready", lambda: status_of(client, "GET", "/aidb/health/ready")[0] == 200)
-    print(f"{unit}: up {restarted - killed:.1f} s after the kill, writes {time.monotonic() - restarted:.1f} s later")
+    return took
 
 
 with subtest("each process is killed in mid-write and is back"):
     for unit in units:
-        kill(unit)
+        # More than once for a machine that had something else to do.
+        assert any(kill(unit) < 10 for _ in range(3)), unit
+
+with subtest("a service that hangs is ended by the watchdog and is back"):
+    kill("ai-stack-aidb.service", "SIGSTOP")
+    assert "Watchdog timeout" in server.succeed("journalctl --unit ai-stack-aidb --boot --output cat")
 
 with subtest("the machine loses power in mid-write and comes back by itself"):
     server.crash()
