@@ -191,7 +191,7 @@ _LIST = f"""
                WHERE %(max_bytes)s IS NULL OR before < %(max_bytes)s) AS page ON true
     ORDER BY page.id"""  # noqa: S608 - made of constants
 
-_GET = f"SELECT {_COLUMNS}, d.content FROM documents d WHERE d.id = %(id)s"  # noqa: S608
+_GET = f"SELECT {_COLUMNS}, d.content FROM documents d WHERE d.id = %(id)s"  # noqa: S608 - made of constants
 
 
 def _record(row: Row) -> DocumentRecord:

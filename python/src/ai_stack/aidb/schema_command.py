@@ -73,9 +73,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         settings = load_settings(AidbSettings, config=arguments.config)
         work = change_schema(settings, load_migrations(), arguments.action, arguments.to)
-        print(json.dumps(asyncio.run(work)))  # noqa: T201
+        print(json.dumps(asyncio.run(work)))  # noqa: T201 - the answer of a command
     except (SettingsError, ValueError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"{parser.prog}: {error}", file=sys.stderr)  # noqa: T201 - that of a command that failed
         sys.exit(os.EX_CONFIG)
     sys.exit(0)
 

@@ -169,7 +169,7 @@ _INSERT_DOCUMENTS = f"""
     INSERT INTO documents (project, path, title, content_type, content_hash, size_bytes, metadata, status, content)
     SELECT project, path, title, content_type, decode(content_hash, 'hex'), size_bytes, metadata, status, content
     FROM {_NEW_DOCUMENTS} ORDER BY project, path
-    ON CONFLICT (project, path) DO NOTHING RETURNING id, project, path"""  # noqa: S608
+    ON CONFLICT (project, path) DO NOTHING RETURNING id, project, path"""  # noqa: S608 - made of constants
 
 _LOCK_DOCUMENTS = """
     SELECT d.id, d.project, d.path, d.title, d.content_type, encode(d.content_hash, 'hex'), d.metadata, d.status
@@ -181,7 +181,7 @@ _UPDATE_DOCUMENTS = f"""
     UPDATE documents d SET title = new.title, content_type = new.content_type,
         content_hash = decode(new.content_hash, 'hex'), size_bytes = new.size_bytes, metadata = new.metadata,
         status = new.status, content = new.content, updated_at = now()
-    FROM {_NEW_DOCUMENTS} WHERE d.project = new.project AND d.path = new.path"""  # noqa: S608
+    FROM {_NEW_DOCUMENTS} WHERE d.project = new.project AND d.path = new.path"""  # noqa: S608 - made of constants
 
 
 async def _replace_chunks(
