@@ -3,7 +3,7 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,8 @@ from ai_stack.collector.asking import Stack, State
 from ai_stack.collector.breaker import DiskBreaker
 from ai_stack.collector.command import main
 from ai_stack.collector.exposition import Samples
+from ai_stack.hybrid_coordinator.routing import Decision, DecisionTelemetry
+from ai_stack.service.metrics import ServiceMetrics
 
 METRICS = """# HELP hybrid_requests_total Requests answered.
 # TYPE hybrid_requests_total counter
@@ -31,6 +33,7 @@ COUNTS: dict[str, Any] = {
     "collections": {"collections": [{"name": "best-practices", "items": 4}, {"name": "error-solutions", "items": 2}]},
 }
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "collector"
+ROUTES: tuple[Literal["local", "remote"], ...] = ("local", "local", "remote")
 NOTHING = {"documents": None, "collections": None}
 
 
@@ -132,6 +135,17 @@ def test_the_output_is_what_programs_that_read_it_know() -> None:
     made = document.build(Stack(URLS, "key"), states(), COUNTS, 0.0)
     assert json.dumps(made, indent=2) + "\n" == (GOLDEN / "ai_metrics.json").read_text()
     assert textfile.render(made, now=0.0, seconds=0.25) == (GOLDEN / "collector.prom").read_text()
+
+
+def test_decisions_are_counted_as_hybrid_coordinator_reports_them() -> None:
+    metrics = ServiceMetrics(prefix="hybrid", http_prefix="hybrid", service="hybrid-coordinator", version="1")
+    telemetry = DecisionTelemetry(metrics)
+    for route in ROUTES:
+        telemetry.report(Decision(route, "requested", 1.0), purpose="chat")
+    coordinator = State("healthy", {"status": "healthy"}, Samples(metrics.render()[0].decode()))
+    made = document.build(Stack(URLS), states(**{"hybrid-coordinator": coordinator}), NOTHING, 0.0)
+    told = made["services"]["hybrid_coordinator"]["telemetry"]
+    assert (told["local_queries"], told["remote_queries"]) == (2, 1)
 
 
 def test_what_is_not_known_is_null_and_never_a_part_of_a_sum() -> None:
