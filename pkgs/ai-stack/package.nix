@@ -68,14 +68,17 @@ buildPythonPackage (finalAttrs: {
           ../../python/pyproject.toml
           (code ../../python/src)
           ../../tests/conftest.py
+          (code ../../tests/data)
           (code ../../tests/support)
           (code ../../tests/unit)
         ])
         (
-          # about pages and benchmarks, which are not part of the package
+          # about pages, scripts and benchmarks, which are not part of the package
           fileset.unions [
             ../../tests/unit/docs
             (fileset.maybeMissing ../../tests/unit/bench)
+            ../../tests/unit/soak
+            ../../tests/unit/test_scripts.py
           ]
         );
   };
