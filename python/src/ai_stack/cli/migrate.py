@@ -1,15 +1,14 @@
 """`ai-stack migrate`: the schema of aidb's database."""
 
 import json as json_module
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ai_stack.cli import render
+from ai_stack.cli.modules import command_of, environment
 from ai_stack.cli.options import JsonOption, StateOption, print_json
 from ai_stack.local.errors import LocalError
 
@@ -57,17 +56,18 @@ def _run(state: Path, config: Path | None, action: str, to: int | None = None) -
     Raises:
         LocalError: there is no stack, or the program failed.
     """
-    environment = dict(os.environ)
+    credentials = {}
     if config is None:
         config = state / "config" / "aidb.json"
         if not config.is_file():
             raise LocalError(f"no stack has been started in {state}: name the settings of aidb with --config")
-        environment["CREDENTIALS_DIRECTORY"] = str(state / "credentials" / "aidb")
-    # -P: the working directory is no place to import from.
-    command = [sys.executable, "-P", "-m", MODULE, action, "--config", str(config)]
+        credentials["CREDENTIALS_DIRECTORY"] = str(state / "credentials" / "aidb")
+    command = command_of(MODULE, action, "--config", str(config))
     if to is not None:
         command += ["--to", str(to)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, env=environment(**credentials), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
         raise LocalError(lines[-1].removeprefix("schema_command.py: "))

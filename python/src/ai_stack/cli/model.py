@@ -1,11 +1,12 @@
 """`ai-stack model`: the embedding model's files, by the commands of the embeddings service."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ai_stack.cli.modules import command_of, environment
 
 ModelArgument = Annotated[Path, typer.Argument(help="Directory of the model, as sentence-transformers saves it.")]
 EngineOption = Annotated[str, typer.Option(help="onnx, or int8 for integers in the linear layers.")]
@@ -47,5 +48,5 @@ def info(model: ModelArgument, engine: EngineOption = "onnx", output: CacheOptio
 def _run(module: str, model: Path, engine: str, output: Path | None, *options: str) -> None:
     """Run a command of the service as a process and end with its status: the command line imports no service."""
     where = ["--output", str(output)] if output is not None else []
-    command = [sys.executable, "-m", module, str(model), "--engine", engine, *where, *options]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module
+    command = command_of(module, str(model), "--engine", engine, *where, *options)
+    raise typer.Exit(subprocess.run(command, env=environment(), check=False).returncode)  # noqa: S603 - our own module

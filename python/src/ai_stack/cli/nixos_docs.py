@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ai_stack.cli import render
 from ai_stack.cli.client import connected
+from ai_stack.cli.modules import command_of, environment
 from ai_stack.cli.options import JsonOption, StateOption, print_json
 from ai_stack.local.errors import LocalError
 
@@ -30,8 +31,8 @@ commands = typer.Typer(no_args_is_help=True, help="Answers about NixOS: its opti
 )
 def build_index(context: typer.Context) -> None:
     """Build an index of options.json, packages.json and directories of documentation; --help lists the arguments."""
-    command = [sys.executable, "-P", "-m", "ai_stack.nixos_docs.build", *context.args]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module
+    command = command_of("ai_stack.nixos_docs.build", *context.args)
+    raise typer.Exit(subprocess.run(command, env=environment(), check=False).returncode)  # noqa: S603 - our own module
 
 
 @commands.command()
