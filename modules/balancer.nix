@@ -67,7 +67,7 @@ in
               proxy_set_header Connection "";
               proxy_buffering off;
               proxy_connect_timeout 1s;
-              proxy_next_upstream_tries 2;
+              ${common.nextEndpoint service}
               client_max_body_size 64m;
             '';
           };

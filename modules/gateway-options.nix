@@ -146,6 +146,16 @@ in
                 defaultText = lib.literalMD "`port` + 10000";
                 description = "Loopback port where the other services find all `endpoints`, when there is more than one.";
               };
+              repeatable = lib.mkOption {
+                type = lib.types.bool;
+                default = false;
+                example = true;
+                description = ''
+                  Whether a request may be sent to another one of several `endpoints` when the first broke off or answered
+                  503. Only where every route may be asked twice, such as computations that keep nothing: what the first
+                  had already done is done again.
+                '';
+              };
               balanced = lib.mkOption {
                 type = lib.types.bool;
                 readOnly = true;

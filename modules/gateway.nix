@@ -38,7 +38,6 @@ let
     proxy_connect_timeout 3s;
     proxy_read_timeout 300s;
     proxy_send_timeout 60s;
-    proxy_next_upstream_tries 2;
   '';
 
   errorPages = ''
@@ -88,7 +87,10 @@ let
           inherit zone;
           inherit (service) maxBodySize;
           target = "http://ai-stack-${name}${path}";
-          more = "proxy_set_header X-Forwarded-Prefix ${lib.removeSuffix "/" service.route};";
+          more = ''
+            proxy_set_header X-Forwarded-Prefix ${lib.removeSuffix "/" service.route};
+            ${common.nextEndpoint service}
+          '';
         });
     in
     lib.listToAttrs ([ (location "interactive" "/") ] ++ map (location "ingest") service.ingestPaths)

@@ -76,6 +76,12 @@ rec {
     needsNames = !isAddress host && !isLoopback host && !lib.hasPrefix "/" host;
   };
 
+  # When nginx turns to another endpoint of a service: after a request was sent, only where it may be sent twice.
+  nextEndpoint = service: ''
+    proxy_next_upstream_tries 2;
+    ${lib.optionalString service.repeatable "proxy_next_upstream error timeout http_503 non_idempotent;"}
+  '';
+
   state = "/var/lib/ai-stack";
 
   # Of a service: NixOS allows names of groups 31 characters, and "ai-stack-" is nine of them.

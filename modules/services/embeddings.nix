@@ -44,6 +44,7 @@ in
     port = lib.mkDefault 8081;
     route = lib.mkDefault "/embeddings/";
     maxBodySize = lib.mkDefault "2m";
+    repeatable = lib.mkDefault true;
 
     settings = {
       model_dir = cfg.embeddingModel;

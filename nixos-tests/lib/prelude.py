@@ -153,7 +153,18 @@ def acknowledged(client: Shell) -> list[str]:
 
 def missing(client: Shell, documents: list[str]) -> list[str]:
     """Return those of the documents that are not there."""
-    return [number for number in documents if status_of(client, "GET", f"/aidb/documents/{number}")[0] != 200]
+
+    def there(number: str) -> bool:
+        answered: list[int] = []
+
+        def told() -> bool:
+            answered[:] = [status_of(client, "GET", f"/aidb/documents/{number}")[0]]
+            return answered != [429]
+
+        until(f"document {number}", told)
+        return answered == [200]
+
+    return [number for number in documents if not there(number)]
 
 
 def alerts(server: Shell) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _write(path: Path, text: str, executable: bool = False) -> None:
 
 def _substituted(name: str, text: str) -> str:
     if name in SETTINGS:
-        return json.dumps(json.loads(text) | SETTINGS[name])
+        return json.dumps(SETTINGS[name](json.loads(text)))
     return text
 
 

@@ -1,5 +1,6 @@
 """What differs from NixOS on these machines: one list for the machines, their output and the documentation."""
 
+from collections.abc import Callable
 from typing import Any
 
 #: Packages of this repository, and data of nixpkgs, by where the root has them. All others are Debian's programs.
@@ -21,12 +22,28 @@ ABSENT = {
 }
 UNITS_ABSENT = frozenset(ABSENT.values())
 
-#: Settings that are added, by name of the file in the store.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "ai-stack-hybrid-coordinator.json": {"qdrant_path": "/var/lib/ai-stack/hybrid-coordinator/qdrant"},
+Settings = dict[str, Any]
+
+
+def _in_local_mode(settings: Settings) -> Settings:
+    return settings | {"qdrant_path": "/var/lib/ai-stack/hybrid-coordinator/qdrant"}
+
+
+def _of_local_mode(settings: Settings) -> Settings:
+    """A backup without the server: learned context is among the files of hybrid-coordinator."""
+    units = settings["units"]
+    return settings | {
+        "qdrant": None,
+        "units": units | {"stores": [unit for unit in units["stores"] if unit not in UNITS_ABSENT]},
+    }
+
+
+#: Settings that differ, by name of the file in the store.
+SETTINGS: dict[str, Callable[[Settings], Settings]] = {
+    "ai-stack-hybrid-coordinator.json": _in_local_mode,
     # for the unit, and for ai-stack-restore
-    "ai-stack-backup.json": {"qdrant": None},
-    "ai-stack-backup.json-2": {"qdrant": None},
+    "ai-stack-backup.json": _of_local_mode,
+    "ai-stack-backup.json-2": _of_local_mode,
 }
 
 #: What differs, and by what it is replaced, for readers.
@@ -37,7 +54,10 @@ TABLE: tuple[tuple[str, str], ...] = (
     ("our Python package and its dependencies", "the same code, installed by pip from requirements.lock"),
     ("activation of NixOS", "users, groups, /etc and directories written by tests/host/install.py"),
     ("documentation of Nix and NixOS", "documentation of this repository, as sources of nixos-docs"),
-    ("Qdrant server", "Qdrant's local mode inside hybrid-coordinator (setting qdrant_path), not in backups"),
+    (
+        "Qdrant server",
+        "Qdrant's local mode in hybrid-coordinator (qdrant_path), among the files of its backup",
+    ),
     ("Grafana, Jaeger", "not there: their units are left out"),
 )
 

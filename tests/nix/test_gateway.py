@@ -45,6 +45,7 @@ MACHINE = Machine(
       authUrl = "http://127.0.0.1:8105/api/user";
     };
     services.pair = { package = pkgs.hello; port = 8102; instances = 2; route = "/pair/"; };
+    services.sums = { package = pkgs.hello; port = 8106; instances = 2; route = "/sums/"; repeatable = true; };
   };
 }""",
     framework=True,
@@ -80,7 +81,7 @@ class Gateway:
         async with ClientSession(connector=TCPConnector(ssl=trust, resolver=Loopback())) as session:
             yield session
 
-    async def logged(self, *, within: float = 20.0) -> dict[str, object]:
+    async def logged(self, *, within: float = PATIENCE) -> dict[str, object]:
         """The one request's line; nginx writes it after the client has read the answer."""
         give_up = time.monotonic() + within
         while not (text := (self.directory / "access.log").read_text()).endswith("\n"):
@@ -110,7 +111,9 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     assert result.returncode == 0, result.stderr
     # Ports, certificate and log go where a test may have them; everything else stays as rendered.
     text = MACHINE.build('config.environment.etc."nginx/nginx.conf".source').read_text()
-    ports = {port: free_port() for port in (8443, 8088, 8100, 8101, 8102, 8103, 8104, 8105, 18088, 18102)}
+    ports = {
+        port: free_port() for port in (8443, 8088, 8100, 8101, 8102, 8103, 8104, 8105, 8106, 8107, 18088, 18102, 18106)
+    }
     text = re.sub(rf":({'|'.join(map(str, ports))})\b", lambda match: f":{ports[int(match[1])]}", text)
     for old, new in {
         "/run/credentials/nginx.service/ai-stack.crt": str(tmp_path / "server.crt"),
@@ -186,7 +189,7 @@ async def server(port: int, routes: Mapping[str, Handler] = MappingProxyType({})
     app = web.Application(client_max_size=10**7)
     app[SEEN] = asyncio.Event()
     for path, handler in routes.items():
-        app.router.add_get(path, handler)
+        app.router.add_route("*", path, handler)
     app.router.add_get("/events", events)
     app.router.add_get("/talk", talk)
     app.router.add_route("*", "/{tail:.*}", echo)
@@ -366,6 +369,45 @@ async def test_the_other_instance_answers_when_one_is_down(gateway: Gateway) -> 
         for _ in range(6):
             answer = await client.post(f"http://127.0.0.1:{gateway.ports[18102]}/work", data=b"x")
             assert answer.status == 200
+
+
+async def lost(request: web.Request) -> web.Response:
+    """End as a service does that is killed in the middle of a request."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def loading(_: web.Request) -> web.Response:
+    return web.json_response({"error": "the model is being loaded", "error_id": "1"}, status=503)
+
+
+@pytest.mark.parametrize("failing", [lost, loading])
+async def test_a_request_that_broke_off_is_repeated_where_that_is_allowed(gateway: Gateway, failing: Handler) -> None:
+    async with (
+        server(gateway.ports[8106], {"/work": failing}),
+        server(gateway.ports[8107]),
+        gateway.client() as client,
+    ):
+        for url in (f"http://127.0.0.1:{gateway.ports[18106]}/work", f"{gateway.https}/sums/work"):
+            for _ in range(2):
+                assert (await client.post(url, data=b"x")).status == 200
+
+
+async def test_a_request_that_broke_off_is_not_repeated_unless_that_is_allowed(gateway: Gateway) -> None:
+    asked: list[str] = []
+
+    async def counted(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return await lost(request)
+
+    async with (
+        server(gateway.ports[8102], {"/work": counted}),
+        server(gateway.ports[8103], {"/work": counted}),
+        gateway.client() as client,
+    ):
+        answer = await client.post(f"http://127.0.0.1:{gateway.ports[18102]}/work", data=b"x")
+        assert (answer.status, asked) == (502, ["/work"])
 
 
 async def test_a_service_of_several_instances_has_a_route_as_well(gateway: Gateway) -> None:
