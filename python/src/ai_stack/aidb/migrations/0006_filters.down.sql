@@ -1,0 +1,2 @@
+DROP INDEX documents_status_id;
+DROP INDEX documents_content_type;
