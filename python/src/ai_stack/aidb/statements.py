@@ -13,6 +13,8 @@ The planner cannot know how many rows a query built at run time matches. So noth
 be wrong: lists are materialized, rows are fetched by arrays of ids, and lists are put together in windows, not joined.
 """
 
+# ruff: noqa: S608 - statements are made of constants; values are parameters
+
 from ai_stack.aidb.filters import Filters
 
 #: Results that each list brings into the fusion. A constant, so that pages of one query fit together.
@@ -43,7 +45,7 @@ def by_vector(filters: Filters, *, constrained: bool) -> str:
         WITH {_allowed(filters, constrained)} {_nearest(filters, constrained, "%(depth)s")},
         scored AS MATERIALIZED (
             SELECT id, 1 - distance AS score, NULL::float8 AS keyword_score, distance FROM nearest)
-        {_PAGE}"""  # noqa: S608 - made of constants
+        {_PAGE}"""
 
 
 def by_rank(filters: Filters, *, constrained: bool, with_vector: bool) -> str:
@@ -89,12 +91,12 @@ def by_rank(filters: Filters, *, constrained: bool, with_vector: bool) -> str:
                       UNION ALL SELECT NULL, document_id, NULL, score FROM document_scores) AS scores) AS scores
             WHERE id IS NOT NULL),
         {fused}
-        {_PAGE}"""  # noqa: S608
+        {_PAGE}"""
 
 
 def _few(filters: Filters, constrained: bool) -> str:
     """Whether the filter leaves only a few chunks, as SQL."""
-    return f"(SELECT count(*) FROM allowed) <= {FEW_ALLOWED}" if filters.selective or constrained else "false"  # noqa: S608
+    return f"(SELECT count(*) FROM allowed) <= {FEW_ALLOWED}" if filters.selective or constrained else "false"
 
 
 def _allowed(filters: Filters, constrained: bool) -> str:
@@ -105,13 +107,13 @@ def _allowed(filters: Filters, constrained: bool) -> str:
         return f"""
         allowed AS MATERIALIZED (
             SELECT c.id FROM documents d JOIN chunks c ON c.document_id = d.id
-            WHERE {filters.condition()} {_CONSTRAINT} LIMIT {FEW_ALLOWED + 1}),"""  # noqa: S608
+            WHERE {filters.condition()} {_CONSTRAINT} LIMIT {FEW_ALLOWED + 1}),"""
     # From the documents to their chunks: a join would be free to read all chunks.
     return f"""
         allowed AS MATERIALIZED (
             SELECT c.id FROM documents d, LATERAL (SELECT c.id FROM chunks c WHERE c.document_id = d.id OFFSET 0) AS c
             WHERE {filters.condition()}
-            {_along_an_index(filters)} LIMIT {FEW_ALLOWED + 1}),"""  # noqa: S608
+            {_along_an_index(filters)} LIMIT {FEW_ALLOWED + 1}),"""
 
 
 def _along_an_index(filters: Filters) -> str:
@@ -141,14 +143,14 @@ def _nearest(filters: Filters, constrained: bool, depth: str) -> str:
              UNION ALL
             (SELECT c.id, c.embedding <=> %(vector)s::vector AS distance FROM chunks c
              WHERE {few} AND c.id = ANY(ARRAY(SELECT id FROM allowed)) AND c.embedding IS NOT NULL
-             ORDER BY (c.embedding <=> %(vector)s::vector) + 0, c.id LIMIT {depth})"""  # noqa: S608
+             ORDER BY (c.embedding <=> %(vector)s::vector) + 0, c.id LIMIT {depth})"""
     return f"""
         nearest AS MATERIALIZED (
             (SELECT c.id, c.embedding <=> %(vector)s::vector AS distance
              FROM chunks c, {_document(filters, constrained)}
              WHERE NOT {few} AND c.embedding IS NOT NULL
              ORDER BY c.embedding <=> %(vector)s::vector LIMIT {depth})
-            {"" if few == "false" else exactly})"""  # noqa: S608
+            {"" if few == "false" else exactly})"""
 
 
 def _matching(filters: Filters, constrained: bool) -> str:
@@ -157,7 +159,7 @@ def _matching(filters: Filters, constrained: bool) -> str:
     all_allowed = f"""
              UNION
             (SELECT c.id FROM chunks c
-             WHERE {few} AND c.id = ANY(ARRAY(SELECT id FROM allowed)) AND c.tsv @@ %(marked)s::tsquery)"""  # noqa: S608
+             WHERE {few} AND c.id = ANY(ARRAY(SELECT id FROM allowed)) AND c.tsv @@ %(marked)s::tsquery)"""
     return f"""
         matching AS MATERIALIZED (
             (SELECT c.id FROM chunks c, {document}
@@ -165,7 +167,7 @@ def _matching(filters: Filters, constrained: bool) -> str:
              UNION
             (SELECT c.id FROM documents named JOIN chunks c ON c.document_id = named.id AND c.position = 0, {document}
              WHERE named.path_words @@ %(decisive)s::tsquery LIMIT {DEPTH})
-            {"" if few == "false" else all_allowed})"""  # noqa: S608
+            {"" if few == "false" else all_allowed})"""
 
 
 _CONSTRAINT = "AND c.tsv @@ %(constraint)s::tsquery"
@@ -173,7 +175,7 @@ _CONSTRAINT = "AND c.tsv @@ %(constraint)s::tsquery"
 _KEYWORDS_ALONE = f"""
         scored AS MATERIALIZED (
             SELECT id, score / max(score) OVER () AS score, score AS keyword_score, NULL::float8 AS distance
-            FROM keywords ORDER BY score DESC, id LIMIT {DEPTH})"""  # noqa: S608
+            FROM keywords ORDER BY score DESC, id LIMIT {DEPTH})"""
 
 _FUSED = f"""
         listed AS MATERIALIZED (
@@ -188,7 +190,7 @@ _FUSED = f"""
                 {KEYWORD_SHARE} * coalesce(keyword_score / nullif(max(keyword_score) OVER (), 0), 0)
                 + {1 - KEYWORD_SHARE} * coalesce(
                     greatest(1 - distance, 0) / nullif(max(greatest(1 - distance, 0)) OVER (), 0), 0) AS score
-            FROM measured)"""  # noqa: S608
+            FROM measured)"""
 
 # The total comes with every row, and alone when the page is empty. The bound is for scores as they are answered.
 _PAGE = """,
