@@ -15,18 +15,29 @@ def targets() -> dict[str, str]:
     return {one["labels"]["job"]: one["health"] for one in answer["data"]["activeTargets"]}
 
 
-def fires(name: str) -> bool:
-    """Say whether an alert fires."""
-    return alerts(server).get(name) == "firing"
+def fires(name: str, job: str | None = None) -> bool:
+    """Say whether an alert fires, about a job when one is named."""
+    answer = json.loads(server.succeed("curl --silent --fail http://127.0.0.1:9090/api/v1/alerts"))
+    return any(
+        alert["state"] == "firing"
+        and alert["labels"]["alertname"] == name
+        and job in (None, alert["labels"].get("job"))
+        for alert in answer["data"]["alerts"]
+    )
+
+
+# A host test has no Qdrant server, and says so; a virtual machine has one.
+ABSENT = set() if server.execute("systemctl cat qdrant.service")[0] == 0 else {"ai-stack-qdrant"}
 
 
 with subtest("every target is up"):
-    until("all targets", lambda: set(targets().values()) == {"up"})
+    until("all targets", lambda: {job for job, health in targets().items() if health != "up"} == ABSENT)
     expected = {f"ai-stack-{name}" for name in (*ALL, "node", "nginx", "postgres", "redis", "prometheus")}
     assert expected <= set(targets()), targets()
 
 with subtest("nothing fires while all is well"):
-    until("quiet", lambda: not {"PrometheusTargetDown", "ServiceNotReady", "RedisDown"} & set(alerts(server)))
+    until("quiet", lambda: not any(fires("PrometheusTargetDown", job) for job in set(targets()) - ABSENT))
+    until("readiness", lambda: not {"ServiceNotReady", "RedisDown"} & set(alerts(server)))
 
 with subtest("requests are counted by route"):
     store(client, "page.md", "# Page\n\nOne page, to be counted.\n")
@@ -64,9 +75,9 @@ with subtest("one request is one trace across the services, and one id in all th
 
 with subtest("an alert fires when a service is away, and stops when it is back"):
     server.succeed("systemctl stop ai-stack-nixos-docs")
-    until("the alert", lambda: fires("PrometheusTargetDown"))
+    until("the alert", lambda: fires("PrometheusTargetDown", "ai-stack-nixos-docs"))
     server.succeed("systemctl start ai-stack-nixos-docs")
-    until("its end", lambda: not fires("PrometheusTargetDown"))
+    until("its end", lambda: not fires("PrometheusTargetDown", "ai-stack-nixos-docs"))
 
 with subtest("an alert fires when a store is away, and stops when it is back"):
     server.succeed("systemctl stop redis-ai-stack")

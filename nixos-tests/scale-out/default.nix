@@ -17,6 +17,24 @@ let
       };
       services.ai-stack.secrets.upstreamApiKey = "/run/ai-stack-shared-key";
     };
+
+  # One client asks for many here: what it is refused would be counted as lost.
+  patience = {
+    rate_per_minute = 600000;
+    burst = 60000;
+  };
+  patient = {
+    services.ai-stack = {
+      gateway.rateLimits.interactive = {
+        perSecond = 10000;
+        burst = 10000;
+      };
+      services.embeddings.settings.rate_limits = {
+        interactive = patience;
+        ingest = patience;
+      };
+    };
+  };
 in
 {
   name = "scale-out";
@@ -27,6 +45,7 @@ in
         imports = [
           ../lib/documents.nix
           sharedKey
+          patient
         ];
         services.ai-stack.services.embeddings.endpoints = [
           "http://127.0.0.1:8081"
@@ -40,6 +59,7 @@ in
           ../../modules
           ../lib/machine.nix
           sharedKey
+          patient
         ];
         virtualisation = {
           cores = 2;
