@@ -15,6 +15,7 @@
         prometheus.scrapeInterval = "2s";
         alerts = {
           PrometheusTargetDown.for = "2s";
+          ServiceHealthCheckFailing.for = "2s";
           ServiceNotReady.for = "2s";
           RedisDown.for = "2s";
         };

@@ -37,12 +37,12 @@ with subtest("every target is up"):
 
 with subtest("nothing fires while all is well"):
     until("quiet", lambda: not any(fires("PrometheusTargetDown", job) for job in set(targets()) - ABSENT))
-    until("readiness", lambda: not {"ServiceNotReady", "RedisDown"} & set(alerts(server)))
+    until("readiness", lambda: not {"ServiceHealthCheckFailing", "ServiceNotReady", "RedisDown"} & set(alerts(server)))
 
-with subtest("requests are counted by route"):
+with subtest("requests are counted by endpoint"):
     store(client, "page.md", "# Page\n\nOne page, to be counted.\n")
     query = "curl --silent --fail --get http://127.0.0.1:9090/api/v1/query --data-urlencode"
-    counted = f"""{query} 'query=aidb_http_requests_total{{route="/documents",method="POST"}}'"""
+    counted = f"""{query} 'query=aidb_http_requests_total{{endpoint="/documents",method="POST"}}'"""
     until("the counter", lambda: bool(json.loads(server.succeed(counted))["data"]["result"]))
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -75,9 +75,9 @@ with subtest("one request is one trace across the services, and one id in all th
 
 with subtest("an alert fires when a service is away, and stops when it is back"):
     server.succeed("systemctl stop ai-stack-nixos-docs")
-    until("the alert", lambda: fires("PrometheusTargetDown", "ai-stack-nixos-docs"))
+    until("the alert", lambda: fires("ServiceHealthCheckFailing", "ai-stack-nixos-docs"))
     server.succeed("systemctl start ai-stack-nixos-docs")
-    until("its end", lambda: not fires("PrometheusTargetDown", "ai-stack-nixos-docs"))
+    until("its end", lambda: not fires("ServiceHealthCheckFailing", "ai-stack-nixos-docs"))
 
 with subtest("an alert fires when a store is away, and stops when it is back"):
     server.succeed("systemctl stop redis-ai-stack")
