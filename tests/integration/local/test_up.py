@@ -143,5 +143,6 @@ def test_a_corpus_without_documents_is_refused_before_anything_starts(state: Pat
     empty.mkdir()
     with up(state, empty) as (process, output):
         assert process.wait(60) == 1
-        assert output.read_text() == f"ai-stack: {empty} holds no document (.markdown, .md, .rst, .txt)\n"
+        kinds = ".htm, .html, .markdown, .md, .nix, .pdf, .py, .rst, .txt"
+        assert output.read_text() == f"ai-stack: {empty} holds no document ({kinds})\n"
     assert not state.exists()
