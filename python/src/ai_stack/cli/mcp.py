@@ -37,7 +37,7 @@ def mcp(
         return record.services[SERVICE], read_key(record.api_key_file)
 
     # The SDK takes a second to load, which every other command would wait for.
-    from ai_stack.cli.mcp_relay import relay  # noqa: PLC0415
+    from ai_stack.cli.mcp_relay import relay  # noqa: PLC0415 - the protocol loads slowly, and other commands do without it
 
     asyncio.run(relay(target))
 

@@ -65,7 +65,7 @@ def _run(state: Path, config: Path | None, action: str, to: int | None = None) -
     command = command_of(MODULE, action, "--config", str(config))
     if to is not None:
         command += ["--to", str(to)]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
         command, env=environment(**credentials), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:

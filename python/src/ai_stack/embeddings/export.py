@@ -92,7 +92,7 @@ def _offsets(path: Path) -> dict[str, int]:
 
 def _serialize(spec: ModelSpec) -> bytes:
     # Only who writes the file pays for this import: half of all that a start costs otherwise.
-    from ai_stack.embeddings.graph import build_graph  # noqa: PLC0415
+    from ai_stack.embeddings.graph import build_graph  # noqa: PLC0415 - onnx is needed only where the file is made
 
     try:
         with safe_open(spec.weights, framework="numpy") as file:

@@ -24,8 +24,8 @@ class TorchEngine:
 
     def __init__(self, spec: ModelSpec) -> None:
         # Late: seconds of CPU time and hundreds of MB, to be paid only where this engine is wanted.
-        import torch  # noqa: PLC0415
-        from transformers import AutoModel  # noqa: PLC0415
+        import torch  # noqa: PLC0415 - an extra, and slow to load
+        from transformers import AutoModel  # noqa: PLC0415 - an extra, and slow to load
 
         self._torch: Any = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -158,11 +158,11 @@ def _otlp_exporter(environ: Mapping[str, str]) -> SpanExporter:
     base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
     if protocol.strip().lower() == "grpc":
         # Each exporter is imported only when chosen: grpc alone costs 10 MB and threads.
-        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc_exporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc_exporter  # noqa: PLC0415 - one of the two protocols is loaded
 
         return grpc_exporter.OTLPSpanExporter(endpoint=endpoint or base)
     if protocol.strip().lower() not in ("", "http/protobuf"):
         log.warning("traces.bad_setting", variable="OTEL_EXPORTER_OTLP_PROTOCOL", value=protocol)
-    from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_exporter  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_exporter  # noqa: PLC0415 - one of the two protocols is loaded
 
     return http_exporter.OTLPSpanExporter(endpoint=endpoint or f"{base.removesuffix('/')}/v1/traces")

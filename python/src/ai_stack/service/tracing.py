@@ -98,7 +98,7 @@ def configure(service: str, version: str, sample_rate: float | None, environ: Ma
     if not _wanted(environ):
         return activate(None)
     # Late: the SDK and its exporters cost 0.2 s and 20 MB, to be paid only where traces are exported.
-    from ai_stack.service.trace_export import ExportPipeline  # noqa: PLC0415
+    from ai_stack.service.trace_export import ExportPipeline  # noqa: PLC0415 - exporters load slowly, and tracing may be off
 
     return activate(ExportPipeline(service, version, sample_rate, environ))
 
